@@ -1,0 +1,38 @@
+import os
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+torch.manual_seed(int(os.environ.get("SEED", 0)))
+centres = torch.randn(8, 6) * 2
+which = torch.randint(0, 8, (1600,))
+X = centres[which] + 0.4 * torch.randn(1600, 6)
+Y = torch.stack([which % 2, (which // 2) % 2, which // 4], 1).float()
+
+
+class Coder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up = nn.Linear(6, 40)
+        self.code = nn.Linear(40, 3)
+        self.decode = nn.Linear(3, 3)
+
+    def forward(self, x):
+        c = self.code(F.relu(self.up(x)))
+        bits = torch.sigmoid(4 * c)
+        return self.decode(bits)
+
+
+net = Coder()
+opt = torch.optim.Adam(net.parameters(), lr=5e-3)
+for epoch in range(30):
+    for i in torch.randperm(1200).split(60):
+        opt.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(net(X[i]), Y[i])
+        loss.backward()
+        opt.step()
+    if epoch % 10 == 9:
+        print(epoch + 1, loss.item())
+with torch.no_grad():
+    ok = ((net(X[1200:]) > 0).float() == Y[1200:]).all(1).float().mean().item()
+print(f"metric=exact_match value={ok:.4f}")

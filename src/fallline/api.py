@@ -1,0 +1,237 @@
+"""The public verbs: each composes the stages in a few lines."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from fallline.diagnosis.diagnose import Diagnosis
+from fallline.diagnosis.diagnose import diagnose as _diagnose
+from fallline.diagnosis.finding import Finding
+from fallline.record.run import Run, RunError, read, runs
+from fallline.record.store import append
+from fallline.treatment.prescribe import prescribe
+from fallline.view import json_report, terminal
+from fallline.view.export import export as _export
+
+
+def diagnose(run: Run) -> Diagnosis:
+    """All checks on a record, with the remedies that may help."""
+    return prescribe(_diagnose(run), run)
+
+
+class Watch:
+    """A recording of a training in this process; use it in a ``with`` statement.
+
+    Attributes:
+        model: what was given to :func:`watch`.
+        folder: where the record lies.
+    """
+
+    def __init__(self, model: Any, optimizer: Any, loss_fn: Callable[..., Any] | None, budget: float, root: Path) -> None:
+        from torch import nn
+        from torch.optim import Optimizer
+
+        from fallline.watch.session import Session
+
+        models = model if isinstance(model, dict) else {"model": model}
+        for name, module in models.items():
+            if not isinstance(module, nn.Module):
+                raise TypeError(f"watch takes a torch.nn.Module, or a dict of them; {name} is {type(module).__name__}")
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer must be a torch.optim.Optimizer or None, not {type(optimizer).__name__}")
+        self.model = model
+        name = type(model).__name__.lower() if not isinstance(model, dict) else "watch"
+        self._session = Session(name, root, budget, models=models)
+        if loss_fn is not None:
+            self._session.store.meta(loss=getattr(loss_fn, "__name__", type(loss_fn).__name__))
+        self.folder = self._session.folder
+
+    def __enter__(self) -> Watch:
+        self._session.start([])
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.__exit__(kind, error, trace)
+        append(self.folder, "meta", [("notes", json.dumps(self._session.notes))])
+
+    @cached_property
+    def record(self) -> Run:
+        """Everything that was recorded; complete once the ``with`` statement has ended."""
+        return read(self.folder)
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """What every check said."""
+        return diagnose(self.record)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong, the root cause first."""
+        return self.diagnosis.findings
+
+    def report(self, file: Any = None) -> None:
+        """Print the report (to standard output unless ``file`` is given)."""
+        terminal.show(self.record, self.diagnosis, file or sys.stdout)
+
+
+def watch(
+    model: Any,
+    optimizer: Any = None,
+    loss_fn: Callable[..., Any] | None = None,
+    budget: float = 0.03,
+    root: Path | str = "runs",
+) -> Watch:
+    """Watch a training loop.
+
+    Args:
+        model: a ``torch.nn.Module``, or a dict of names and modules.
+        optimizer: the optimizer, only checked here; every optimizer that steps is seen.
+        loss_fn: the loss, noted by its name in the record.
+        budget: share of the training's time that watching may take.
+        root: folder in which the run's own folder is made.
+
+    Raises:
+        TypeError: ``model`` is no module, or ``optimizer`` no optimizer.
+        ValueError: ``budget`` is not above 0.
+    """
+    return Watch(model, optimizer, loss_fn, budget, Path(root))
+
+
+def run(
+    script: str,
+    args: list[str],
+    module: bool,
+    budget: float,
+    root: Path,
+    json_file: Path | None,
+    html_file: Path | None,
+    fail_on: str | None,
+) -> None:
+    """Run a program in this process under a recorder, report to standard error, and end as the program ended."""
+    from fallline.watch import script as runner
+    from fallline.watch.session import Session
+
+    sys.argv = [script, *args]
+    try:
+        program = runner.load_module(script) if module else runner.load(Path(script))
+    except runner.ScriptError as error:
+        print(f"fallline: {error}", file=sys.stderr)
+        sys.exit(2)
+    session = Session(Path(script).stem if not module else script.rpartition(".")[2], root, budget)
+    json_file, html_file = (path and path.absolute() for path in (json_file, html_file))  # the program may change directory
+    session.start(list(sys.argv))
+    ending = runner.execute(program)
+    session.stop(ending.exit, ending.error)
+    diagnosis = report_on(session.folder, session.notes, json_file, html_file)
+    worst = {finding.severity for finding in diagnosis.findings}
+    if ending.interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    if fail_on and worst & ({"error"} if fail_on == "error" else {"error", "warning"}):
+        sys.exit(3)
+    sys.exit(ending.exit)
+
+
+def report_on(folder: Path, notes: list[str], json_file: Path | None, html_file: Path | None = None) -> Diagnosis:
+    """Diagnose a finished run, keep what was found with it, and write the reports."""
+    append(folder, "meta", [("notes", json.dumps(notes))])
+    run = read(folder)
+    diagnosis = diagnose(run)
+    save(run, diagnosis)
+    sys.stdout.flush()
+    terminal.show(run, diagnosis)
+    if json_file is not None:
+        _write(json_file, json.dumps(json_report.report(run, diagnosis), indent=1))
+    if html_file is not None:
+        _write(html_file, terminal.html(run, diagnosis))
+    return diagnosis
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"fallline: cannot write {path}: {error.strerror}", file=sys.stderr)
+
+
+def fix(script: str, args: list[str], module: bool, json_file: Path | None, apply: bool, root: Path) -> int:
+    """Try remedies on a program and report; the exit status is 4 when nothing is better than leaving it alone."""
+    from fallline.treatment import fix as treatment
+    from fallline.treatment import trial
+    from fallline.view import fix_report, progress
+    from fallline.watch import script as runner
+
+    try:
+        runner.load_module(script) if module else runner.load(Path(script))
+    except runner.ScriptError as error:
+        print(f"fallline: {error}", file=sys.stderr)
+        return 2
+    program = trial.Program(script, tuple(args), module)
+    with progress.line(Path(script).name) as say:
+        result = treatment.fix(program, root, say)
+    fix_report.show(result, Path(script).name)
+    if json_file is not None:
+        _write(json_file, json.dumps(fix_report.as_json(result), indent=1))
+    if result.chosen is None:
+        return 4
+    if apply:
+        return trial.run(program, result.chosen, 0, trial.Limits(), root, passthrough=True, threads=None).exit
+    return 0
+
+
+def list_runs(root: Path) -> list[str]:
+    """One line for each run under ``root``."""
+    lines = []
+    for folder in runs(root):
+        run = read(folder)
+        loss = run.steps["loss"]
+        ended = f"exit {run.meta['exit']}" if "exit" in run.meta else "running, or killed"
+        last = f"loss {loss[-1]:.4g}" if len(loss) else "no loss"
+        lines.append(f"{run.name:24} {len(run.steps):>8} updates   {last:16} {ended}")
+    return lines or [f"no runs in {root}; `fallline run SCRIPT` makes one"]
+
+
+def find_run(name: str, root: Path) -> Run:
+    """The run of this name under ``root``, or in this folder.
+
+    Raises:
+        RunError: there is none; the message names the nearest.
+    """
+    for folder in (root / name, Path(name)):
+        if folder.exists():
+            return read(folder)
+    known = [folder.name for folder in runs(root)]
+    near = difflib.get_close_matches(name, known, 1) or known[-1:]
+    raise RunError(f"there is no run {name!r} in {root}" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def show(run: Run, json_file: Path | None, keep: bool = False) -> None:
+    """Print the report of a recorded run; ``keep``: store the findings with it."""
+    diagnosis = diagnose(run)
+    if keep:
+        save(run, diagnosis)
+    terminal.show(run, diagnosis, sys.stdout)
+    if json_file is not None:
+        _write(json_file, json.dumps(json_report.report(run, diagnosis), indent=1))
+
+
+def export(run: Run, form: str, to: Path | None) -> list[Path]:
+    """Write a run's tables as text files."""
+    return _export(run, form, to or run.folder / form)
+
+
+def save(run: Run, diagnosis: Diagnosis) -> None:
+    """Keep a diagnosis with its run."""
+    rows = [(i, json.dumps(json_report.finding(f))) for i, f in enumerate(diagnosis.findings)]
+    append(run.folder, "findings", rows, replace=True)

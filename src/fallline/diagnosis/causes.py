@@ -1,0 +1,97 @@
+"""Which finding follows from which: a small, explicit causal order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fallline.diagnosis.finding import Finding
+
+Findings = dict[str, Finding]
+
+
+def _starts(finding: Finding) -> bool:
+    """Whether the fault was there before the first update."""
+    return finding.evidence.get("from_start", 0.0) > 0
+
+
+def _too_small(finding: Finding) -> bool:
+    return "forward" in finding.evidence
+
+
+def _weights_shrink(found: Findings) -> bool:
+    """Vanishing because the weights are weak, not because the activation is flat."""
+    return "bad-initialisation" in found and _too_small(found["bad-initialisation"])
+
+
+def _grew(found: Findings) -> bool:
+    """A loss that had been growing before it became NaN: the divergence is the cause, not the operation."""
+    high, bad = found.get("learning-rate-too-high"), found["non-finite"]
+    return high is not None and bad.steps[0] > high.steps[0]
+
+
+# (consequence, cause, when). The first row that applies names the cause.
+RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
+    ("learning-rate-too-high", "stale-gradient", lambda found: True),
+    ("exploding-gradient", "stale-gradient", lambda found: True),
+    ("non-finite", "stale-gradient", lambda found: found["non-finite"].steps[0] > 0),
+    ("saturated-units", "stale-gradient", lambda found: not _starts(found["saturated-units"])),
+    ("learning-rate-too-high", "non-finite", lambda found: not _grew(found)),
+    ("exploding-gradient", "learning-rate-too-high", lambda found: "backward_gain" not in found["exploding-gradient"].evidence),
+    ("non-finite", "exploding-gradient", lambda found: True),
+    ("non-finite", "learning-rate-too-high", _grew),
+    ("learning-rate-too-high", "exploding-gradient", lambda found: "backward_gain" in found["exploding-gradient"].evidence),
+    ("dead-units", "learning-rate-too-high", lambda found: not _starts(found["dead-units"])),
+    ("saturated-units", "learning-rate-too-high", lambda found: not _starts(found["saturated-units"])),
+    ("learning-rate-too-high", "dead-units", lambda found: _starts(found["dead-units"])),
+    ("learning-rate-too-high", "saturated-units", lambda found: _starts(found["saturated-units"])),
+    ("bad-initialisation", "symmetric-units", lambda found: True),
+    ("vanishing-gradient", "symmetric-units", lambda found: True),
+    ("vanishing-gradient", "bad-initialisation", _weights_shrink),
+    ("vanishing-gradient", "dead-units", lambda found: True),
+    ("vanishing-gradient", "saturated-units", lambda found: _starts(found["saturated-units"])),
+    ("vanishing-gradient", "learning-rate-too-high", lambda found: True),
+    ("dead-units", "bad-initialisation", lambda found: _too_small(found["bad-initialisation"])),
+    ("no-gradient", "dead-units", lambda found: "exactly zero" in found["no-gradient"].title),
+    ("dead-units", "no-gradient", lambda found: not _starts(found["dead-units"]) or "zero" not in found["no-gradient"].title),
+    ("vanishing-gradient", "no-gradient", lambda found: "zero" not in found["no-gradient"].title),
+    ("learning-rate-too-low", "no-gradient", lambda found: True),
+    ("learning-rate-too-low", "symmetric-units", lambda found: True),
+    ("learning-rate-too-low", "dead-units", lambda found: True),
+    ("learning-rate-too-low", "bad-initialisation", lambda found: True),
+    ("learning-rate-too-low", "saturated-units", lambda found: True),
+    ("learning-rate-too-low", "vanishing-gradient", lambda found: True),
+    *(("plateau", cause, lambda found: True) for cause in (
+        "no-gradient", "stale-gradient", "symmetric-units", "bad-initialisation", "learning-rate-too-high",
+        "exploding-gradient", "dead-units", "saturated-units", "vanishing-gradient", "learning-rate-too-low",
+    )),
+)  # fmt: skip
+
+SEVERITIES = ("error", "warning", "info")
+
+
+def rank(findings: Sequence[Finding], order: Sequence[str]) -> tuple[Finding, ...]:
+    """Hang consequences under their causes and put the root cause first.
+
+    ``order``: the codes in the order of the checks, which decides between causes of one severity.
+    """
+    found = {finding.code: finding for finding in findings}
+    for consequence, cause, applies in RULES:
+        if consequence in found and cause in found and found[consequence].because_of is None and applies(found):
+            if not _follows(found, cause, consequence):
+                found[consequence] = found[consequence].following(cause)
+    return tuple(
+        sorted(
+            found.values(),
+            key=lambda f: (f.because_of is not None, SEVERITIES.index(f.severity), order.index(f.code)),
+        )
+    )
+
+
+def _follows(found: Findings, consequence: str, cause: str) -> bool:
+    """Whether ``consequence`` already hangs under ``cause``, so that no circle closes."""
+    parent = found[consequence].because_of
+    while parent is not None:
+        if parent == cause:
+            return True
+        parent = found[parent].because_of
+    return False

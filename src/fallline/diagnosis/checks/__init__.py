@@ -1,0 +1,32 @@
+"""The checks, in the order in which a person reads them; the one list."""
+
+from __future__ import annotations
+
+from fallline.diagnosis.checks.bad_initialisation import BadInitialisation
+from fallline.diagnosis.checks.dead_units import DeadUnits
+from fallline.diagnosis.checks.exploding_gradient import ExplodingGradient
+from fallline.diagnosis.checks.learning_rate_too_high import LearningRateTooHigh
+from fallline.diagnosis.checks.learning_rate_too_low import LearningRateTooLow
+from fallline.diagnosis.checks.no_gradient import NoGradient
+from fallline.diagnosis.checks.non_finite import NonFinite
+from fallline.diagnosis.checks.plateau import Plateau
+from fallline.diagnosis.checks.saturated_units import SaturatedUnits
+from fallline.diagnosis.checks.stale_gradient import StaleGradient
+from fallline.diagnosis.checks.symmetric_units import SymmetricUnits
+from fallline.diagnosis.checks.vanishing_gradient import VanishingGradient
+from fallline.diagnosis.finding import Check
+
+CHECKS: tuple[Check, ...] = (
+    NonFinite(),
+    NoGradient(),
+    StaleGradient(),
+    SymmetricUnits(),
+    BadInitialisation(),
+    LearningRateTooHigh(),
+    ExplodingGradient(),
+    DeadUnits(),
+    SaturatedUnits(),
+    VanishingGradient(),
+    LearningRateTooLow(),
+    Plateau(),
+)

@@ -1,0 +1,97 @@
+"""The signal dies or blows up at the very first step, because of the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fallline.diagnosis.chain import Chain, chain
+from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.outcome import Outcome, judge
+from fallline.record.run import Run, Training
+
+
+@dataclass(frozen=True)
+class BadInitialisation:
+    """Initial weights far from every scheme that keeps the signal, in a training that fails.
+
+    The scale of a layer is fan_in · Var(W): 2 keeps the variance through ReLU (He et al. 2015), 1 through tanh and
+    linear layers (Glorot and Bengio 2010), 1/3 is the default of ``nn.Linear``.
+    """
+
+    code: str = "bad-initialisation"
+    small: float = 0.1  # fan_in · Var(W) below this is weaker than every common scheme
+    large: float = 10.0  # … and above this stronger
+    lost: float = 1e-2  # the spread between samples, or the gradient, that is left after all layers
+    first_loss: float = 5.0  # first loss over the loss of a constant prediction
+
+    def look(self, run: Run) -> Finding | None:
+        looked = False
+        for training in run.trainings:
+            links = chain(training, updates=1)
+            if links is None or len(links.layers) < 2:
+                continue
+            looked = True
+            outcome = judge(training)
+            scale = np.array([layer.fan_in * layer.weight_variance for layer in links.layers])
+            finding = self._small(training, links, outcome, scale) or self._large(training, links, outcome, scale)
+            if finding is not None:
+                return finding
+        if not looked:
+            raise NotApplicable("no hidden layers were measured")
+        return None
+
+    def _small(self, training: Training, links: Chain, outcome: Outcome, scale: np.ndarray) -> Finding | None:
+        weak = scale < self.small
+        if not outcome.stuck or weak[:-1].mean() < 0.5:
+            return None
+        start, end = links.spread[0], links.spread[-1]
+        forward = float(end / start) if np.isfinite(start) and start > 0 else 1.0
+        backward = links.gain if np.isfinite(links.gain) else 1.0
+        by_activation = links.activation_factor ** (len(links.layers) - 1)
+        if min(forward, backward) > self.lost * by_activation:
+            return None
+        return self._finding(
+            training, links, scale,
+            f"Weights are too small: fan_in·Var(W) is {text(float(np.median(scale)))}. The difference between samples "
+            f"shrinks to ×{text(forward)} on the way to the last layer, the gradient to ×{text(backward)} on the way back.",
+            "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this small neither the inputs reach "
+            "the output nor the gradient the first layer; the network starts on a flat plain around the origin.",
+            {"forward": forward, "backward": backward},
+        )  # fmt: skip
+
+    def _large(self, training: Training, links: Chain, outcome: Outcome, scale: np.ndarray) -> Finding | None:
+        strong = scale > self.large
+        if outcome.learned or not strong.any() or outcome.trivial is None:
+            return None
+        ratio = outcome.first / outcome.trivial
+        if ratio < self.first_loss and not (links.flat[strong] > 0.5).any():
+            return None
+        return self._finding(
+            training, links, scale,
+            f"Weights are too large: fan_in·Var(W) is {text(float(scale[strong].max()))}. The first loss is "
+            f"{text(outcome.first)}, ×{text(ratio)} that of a constant prediction ({text(outcome.trivial)}).",
+            "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this large the network starts out "
+            "certain and wrong: activations saturate or outputs are huge, and training has to undo that first.",
+            {"first_loss_ratio": ratio},
+        )  # fmt: skip
+
+    def _finding(
+        self, training: Training, links: Chain, scale: np.ndarray, message: str, why: str, evidence: dict[str, float]
+    ) -> Finding:
+        return Finding(
+            code=self.code,
+            severity="error",
+            title="bad initialisation",
+            message=message,
+            why=why,
+            disproof="With Kaiming or Xavier weights from the same seed the loss takes the same course.",
+            layers=tuple(
+                layer.name
+                for layer, value in zip(links.layers, scale, strict=True)
+                if value < self.small or value > self.large
+            ),
+            steps=(int(training.steps["step"][0]), links.steps[1]),
+            evidence={"scale": float(np.median(scale)), **evidence},
+        )

@@ -1,0 +1,121 @@
+"""Factors above one: gradients grow over depth or time, and updates tear the weights apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fallline.diagnosis.chain import chain
+from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.outcome import judge
+from fallline.record.run import Run, Training
+
+
+@dataclass(frozen=True)
+class ExplodingGradient:
+    """Backward or forward gain per layer above one over the depth, or over time, in a training that fails."""
+
+    code: str = "exploding-gradient"
+    gain: float = 1e3  # first layer's gradient over the last one's, or growth of the signal from input to output
+    factor: float = 1.5  # a layer; below, a deep network may grow this much in passing and still train
+    burst: float = 100.0  # a gradient norm over the run's own median, for growth over steps
+
+    def look(self, run: Run) -> Finding | None:
+        looked = False
+        for training in run.trainings:
+            finding = self._over_depth(training) or self._over_time(training) or self._over_steps(training)
+            if finding is not None:
+                return finding
+            looked = looked or len(training.parameter_stats) > 0
+        if not looked:
+            raise NotApplicable("no gradient was measured")
+        return None
+
+    def _over_depth(self, training: Training) -> Finding | None:
+        links, outcome = chain(training), judge(training)
+        if links is None or outcome.learned or len(links.layers) < 3:
+            return None
+        backward = links.gain if np.isfinite(links.gain) else 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            growth = links.spread / links.spread[0]
+        finite = np.flatnonzero(np.isfinite(growth))
+        forward, reached = (float(growth[finite[-1]]), int(finite[-1])) if len(finite) > 1 else (1.0, 1)
+        strongest = max(backward ** (1 / (len(links.layers) - 1)), forward ** (1 / reached))
+        overflow = reached < len(links.layers) - 1 and not outcome.finite
+        if not (max(backward, forward) > self.gain or (overflow and forward > self.gain**0.5)):
+            return None
+        if strongest < self.factor or not (outcome.failed or overflow):
+            return None
+        first, last = links.layers[0].name, links.layers[-1].name
+        seen = (
+            f"What flows forward grows ×{text(forward)} from the input to layer {links.layers[reached].name}"
+            if forward >= backward
+            else f"Layer {first} gets a gradient of {text(links.signal[0])}, layer {last} only {text(links.signal[-1])}"
+        )
+        return Finding(
+            code=self.code,
+            severity="error",
+            title="exploding gradient",
+            message=f"{seen}: ×{text(strongest)} at every layer.",
+            why="Each layer multiplies the signal by a factor above one; over the depth the factors multiply, updates become "
+            "larger than the weights themselves, and in the end the numbers overflow.",
+            disproof="The update is small beside the weights in every layer (update norm / weight norm below 0.01).",
+            layers=tuple(layer.name for layer in links.layers),
+            steps=links.steps,
+            evidence={"backward_gain": backward, "forward_gain": forward, "factor_per_layer": strongest},
+        )
+
+    def _over_time(self, training: Training) -> Finding | None:
+        outcome = judge(training)
+        if outcome.learned:
+            return None
+        for layer in (layer for layer in training.layers if layer.recurrent):
+            rows = training.layer_stats.where(layer=layer.id)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = float(np.nanmedian(rows["grad_first"] / rows["grad_last"])) if len(rows) else np.nan
+            calls = float(np.nanmedian(rows["calls"])) if len(rows) else 0.0
+            if ratio > self.gain and calls >= 3:
+                return Finding(
+                    code=self.code,
+                    severity="error",
+                    title="exploding gradient through time",
+                    message=f"The gradient of layer {layer.name} grows ×{text(ratio)} over {calls:.0f} time steps, "
+                    f"×{text(ratio ** (1 / (calls - 1)))} each.",
+                    why="A recurrent layer multiplies the gradient by the same weights at every time step; with a factor "
+                    "above one the oldest time step dominates and one batch can throw the weights far away.",
+                    disproof="The gradient's norm is the same when the sequences are cut to half their length.",
+                    layers=(layer.name,),
+                    steps=(0, int(training.steps["step"][-1])),
+                    evidence={"gain": ratio, "time_steps": calls},
+                )
+        return None
+
+    def _over_steps(self, training: Training) -> Finding | None:
+        """Bursts: single gradients far above the run's own median, each followed by a jump of the weights."""
+        outcome = judge(training)
+        if not outcome.failed:
+            return None
+        steps, gradient = training.total("grad")
+        _, weight = training.total("weight")
+        good = np.isfinite(gradient) & np.isfinite(weight) & (gradient > 0)
+        if good.sum() < 8 or weight[good][0] <= 0:
+            return None
+        steps, gradient, weight = steps[good], gradient[good], weight[good]
+        peak = int(np.argmax(gradient))
+        ratio = float(gradient[peak] / np.median(gradient))
+        moved = float(weight[min(peak + 1, len(weight) - 1) :].max() / weight[0])
+        if peak < 2 or ratio < self.burst or moved < 2:
+            return None
+        return Finding(
+            code=self.code,
+            severity="error",
+            title="exploding gradient",
+            message=f"At step {int(steps[peak])} the gradient's norm is {text(gradient[peak])}, ×{text(ratio)} its median; "
+            f"the weights then stand at ×{text(moved)} of their start.",
+            why="The loss has a cliff: where it is steep, one step along the gradient throws the weights far away, and what "
+            "was learned before is lost.",
+            disproof="The batch of that step holds wrong values, and without it the norm stays at its median.",
+            steps=(int(steps[peak]), int(steps[peak])),
+            evidence={"peak": float(gradient[peak]), "median": float(np.median(gradient)), "ratio": ratio},
+        )

@@ -1,0 +1,122 @@
+"""The step is longer than the curvature of the loss allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fallline.calculus import stability
+from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.outcome import Outcome, judge
+from fallline.record.run import Floats, Run, Training
+
+
+@dataclass(frozen=True)
+class LearningRateTooHigh:
+    """The loss grows by a steady factor, or jumps early under huge updates and never comes back.
+
+    From a steady factor the largest curvature and the limit of the learning rate follow exactly (see
+    ``calculus.stability``); otherwise the size of the updates beside the weights is the evidence. A loss that wanders
+    at the edge of stability but falls is not this.
+    """
+
+    code: str = "learning-rate-too-high"
+    jump: float = 3.0  # an early loss over the first one
+    early: float = 0.3  # share of the run that is early
+    update: float = 0.10  # update norm / weight norm: 1e-3 is usual, 5e-2 too much (cs231n)
+    wild: float = 0.03  # the same, where the loss also swings
+
+    def look(self, run: Run) -> Finding | None:
+        if not any(len(t.loss) >= 2 for t in run.trainings):
+            raise NotApplicable("fewer than two updates were recorded")
+        for training in run.trainings:
+            outcome = judge(training)
+            finding = self._diverging(training, outcome) or self._thrown(training, outcome)
+            if finding is not None:
+                return finding
+        return None
+
+    def _diverging(self, training: Training, outcome: Outcome) -> Finding | None:
+        found = stability.divergence(training.loss)
+        if found is None or outcome.learned:
+            return None
+        settings, lr = training.optimizer.settings, _rate(training)
+        evidence = {"loss_ratio": found.ratio, "learning_rate": lr}
+        said = f"From step {found.start} on the loss grows ×{text(found.ratio)} at every step"
+        reach = ""
+        if training.optimizer.kind in ("SGD", "by hand") and lr > 0 and np.isfinite(lr):
+            momentum = float(settings.get("momentum", 0.0))
+            rule = {"dampening": float(settings.get("dampening", 0.0)), "nesterov": bool(settings.get("nesterov", False))}
+            curvature = stability.curvature_from_growth(found.ratio**0.5, lr, momentum, **rule)
+            limit = stability.limit(curvature, momentum, **rule)
+            evidence |= {"curvature": curvature, "limit": limit, "times_over": lr / limit}
+            reach = f" The rate {text(lr)} is {text(lr / limit)} times over the limit {text(limit)}."
+        return self._finding(
+            training, (found.start, found.end), f"{said}.{reach}",
+            "A gradient step overshoots the valley when the learning rate exceeds 2 / λ, λ the largest curvature of the "
+            "loss: each step then lands farther out on the other side than the one before.",
+            evidence,
+        )  # fmt: skip
+
+    def _thrown(self, training: Training, outcome: Outcome) -> Finding | None:
+        loss = training.loss
+        steps, update = training.total("update_norm")
+        _, weight = training.total("weight")
+        sound = np.isfinite(loss).all() or self._grew(loss, steps, weight)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = update / np.maximum(weight, 1e-12)
+        share = np.where(np.isfinite(share), share, np.inf)
+        if outcome.learned or not len(share) or not len(loss) or not sound:
+            return None
+        window = loss[: max(10, int(self.early * len(loss)))]
+        finite = window[np.isfinite(window)]
+        peak = float(finite.max()) if len(finite) else np.inf
+        if np.isfinite(loss[0]) and not np.isfinite(window).all():
+            peak = np.inf
+        reference = max(outcome.first if np.isfinite(outcome.first) else loss[0], outcome.trivial or 0.0)
+        jumped = peak > self.jump * reference > 0
+        middle = float(np.median(share[np.isfinite(share)])) if np.isfinite(share).any() else np.inf
+        top = float(share[: max(5, len(share) // 3)].max())
+        worse = outcome.failed
+        if not worse or not ((jumped and top >= self.wild) or (middle >= self.update and not outcome.flat)):
+            return None
+        lr = _rate(training)
+        at = int(np.argmax(window)) if np.isfinite(peak) else 0
+        return self._finding(
+            training, (int(steps[0]), int(training.steps["step"][-1])),
+            f"The updates are up to {text(min(top, 1e9))} of the weights' size (usual: 0.001); the loss goes from "
+            f"{text(float(loss[0]))} to {text(peak)} at step {at} and ends at {text(outcome.last)}.",
+            "The gradient describes the loss only near the point where it was taken. A step this long leaves that "
+            "neighbourhood: the loss jumps, and units may be thrown to where they get no gradient any more.",
+            {"learning_rate": lr, "update_ratio": min(top, 1e9), "peak_loss": peak, "first_loss": float(loss[0])},
+        )  # fmt: skip
+
+    def _grew(self, loss: Floats, steps: Floats, weight: Floats) -> bool:
+        """Whether loss or weights had grown before the first loss that is not finite: else that is another matter."""
+        good = loss[: int(np.argmin(np.isfinite(loss)))]
+        before = weight[(steps <= len(good)) & np.isfinite(weight) & (weight > 0)]
+        return bool(len(good) > 1 and good.max() > self.jump * good[0] > 0) or bool(
+            len(before) > 1 and before.max() > self.jump * before[0]
+        )
+
+    def _finding(
+        self, training: Training, steps: tuple[int, int], message: str, why: str, evidence: dict[str, float]
+    ) -> Finding:
+        return Finding(
+            code=self.code,
+            severity="error",
+            title="learning rate too high",
+            message=message,
+            why=why,
+            disproof="The loss takes the same course with a tenth of the learning rate.",
+            steps=steps,
+            evidence=evidence,
+        )
+
+
+def _rate(training: Training) -> float:
+    """Largest learning rate that was used; NaN for an update by hand, whose rate the record cannot know."""
+    rates = training.steps["lr"]
+    rates = rates[np.isfinite(rates)]
+    return float(rates.max()) if len(rates) else float("nan")

@@ -1,0 +1,79 @@
+"""Updates too small to arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.outcome import judge
+from fallline.record.run import Run, Training
+
+
+@dataclass(frozen=True)
+class LearningRateTooLow:
+    """The weights hardly left their start although there is a gradient to follow, and the loss shows it."""
+
+    code: str = "learning-rate-too-low"
+    moved: float = 0.30  # distance from the start over the norm of the weights at the end
+    straight: float = 0.25  # distance from the start over the length of the path: 1 is a straight line
+    still: float = 0.01  # weights that moved less than this hardly moved, however straight
+    open: float = 0.30  # a training that explained more than this is on its way
+
+    def look(self, run: Run) -> Finding | None:
+        if not any(len(t.parameter_stats) and len(t.loss) >= 20 for t in run.trainings):
+            raise NotApplicable("fewer than 20 updates were recorded")
+        for training in run.trainings:
+            finding = self._judge(training)
+            if finding is not None:
+                return finding
+        return None
+
+    def _judge(self, training: Training) -> Finding | None:
+        outcome = judge(training)
+        if not outcome.finite or outcome.explained >= self.open or len(training.loss) < 20:
+            return None
+        steps, update = training.total("update_norm")
+        _, weight = training.total("weight")
+        _, distance = training.total("displacement")
+        _, gradient = training.total("grad")
+        if not len(steps) or not np.isfinite(update).any() or not (weight[0] > 0 and gradient.max() > 0):
+            return None
+        made = int(training.steps["step"][-1]) + 1
+        share = made / max(1.0, steps[-1] - training.steps["step"][0] + 1)
+        moved = float(distance[-1] / weight[0]) * min(share, 2.0)
+        path = float(np.nanmean(update) * len(training.loss) / weight[0])
+        straight = float(distance[-1] / weight[0]) * share / path if path > 0 else 0.0
+        slow = moved < self.still or (moved < self.moved and straight >= self.straight)
+        head = float(np.median(training.loss[: max(5, len(training.loss) // 10)]))
+        falling = outcome.last <= head + 0.02 * abs(head)
+        unknown = outcome.trivial is None and not outcome.stuck
+        if not slow or not falling or (unknown and outcome.explained > 0.05):
+            return None
+        return Finding(
+            code=self.code,
+            severity="warning" if outcome.explained > 0.1 else "error",
+            title="learning rate too low",
+            message=f"After {len(training.loss)} updates the weights stand {text(100 * moved)} % of their norm away from where "
+            f"they began; one update is {text(float(np.nanmedian(update / weight)))} of the weights (usual: 0.001), and the "
+            f"loss went from {text(outcome.first)} to {text(outcome.last)}.",
+            why="Each update is the gradient times the learning rate. The gradient is there, but the steps are so short that "
+            "the weights cannot get to where the loss is low in the time they are given.",
+            disproof="The loss stays where it is with ten times the learning rate.",
+            steps=(int(training.steps["step"][0]), made - 1),
+            evidence={
+                "moved": moved, "straightness": straight, "update_ratio": float(np.nanmedian(update / weight)),
+                "learning_rate": float(np.nanmedian(training.steps["lr"])),
+                **_pace(training, outcome.last, outcome.trivial),
+            },
+        )  # fmt: skip
+
+
+def _pace(training: Training, last: float, trivial: float | None) -> dict[str, float]:
+    """How many updates are left at the pace of the second half, until half of a constant prediction's loss is gone."""
+    half = training.loss[len(training.loss) // 2 :]
+    slope = float(np.polyfit(np.arange(len(half)), half, 1)[0])
+    if slope >= 0 or trivial is None:
+        return {}
+    return {"updates_left": (last - trivial / 2) / -slope}

@@ -1,0 +1,137 @@
+"""Parameters that get no gradient or are in no optimizer, and losses cut off from the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fallline.diagnosis.finding import Finding, NotApplicable
+from fallline.diagnosis.outcome import judge
+from fallline.record.run import Run
+
+
+@dataclass(frozen=True)
+class NoGradient:
+    """A loss without a graph, parameters outside every optimizer, and parameters that never get a gradient."""
+
+    code: str = "no-gradient"
+    portion: float = 0.5  # of the trained numbers that must be left out before a registered layer counts as forgotten
+
+    def look(self, run: Run) -> Finding | None:
+        if not len(run.steps) and not run.events:
+            raise NotApplicable("no update was recorded")
+        return self._cut(run) or self._hidden(run) or self._left_out(run) or self._never(run) or self._all_zero(run)
+
+    def _cut(self, run: Run) -> Finding | None:
+        event = next(run.events_of("cut-loss"), None)
+        error = str(run.meta.get("error") or "")
+        raised = "does not require grad" in error
+        if event is None and not raised:
+            return None
+        return self._finding(
+            "the loss is cut off from the parameters",
+            "backward() was called on a tensor without a graph"
+            + (f"; the program ended with: {error}" if raised else ": it was detached and then marked requires_grad."),
+            "A graph is cut by .detach(), .data, .item(), .numpy(), torch.no_grad() or argmax between the parameters and "
+            "the loss. Setting requires_grad on the loss silences the error, but no parameter is behind it any more.",
+            (), 0.0,
+        )  # fmt: skip
+
+    def _hidden(self, run: Run) -> Finding | None:
+        names = [p.name for p in run.parameters if not p.registered]
+        outside = [n for n, p in zip(names, (p for p in run.parameters if not p.registered), strict=True) if not _trained(run, p.id)]
+        if not outside:
+            return None
+        owner = outside[0].partition("[")[0]
+        return self._finding(
+            "parameters that no optimizer knows",
+            f"{len(outside)} parameters get a gradient but are never updated: {_some(outside)}. They sit in a plain Python "
+            f"list or dict ({owner}), which model.parameters() does not see.",
+            "nn.Module registers modules that are attributes, or are in nn.ModuleList or nn.ModuleDict. Layers in a plain "
+            "list take part in the forward pass with their random start weights and stay at them.",
+            tuple(outside), float(len(outside)),
+        )  # fmt: skip
+
+    def _left_out(self, run: Run) -> Finding | None:
+        if not any(o.id for o in run.optimizers):
+            return None
+        used = [p for p in run.parameters if p.model]
+        outside = [p for p in used if not _trained(run, p.id)]
+        inside = [p for p in run.parameters if _trained(run, p.id)]
+        orphans = [p for p in inside if not _moved(run, p.id)]
+        total = sum(p.numel for p in outside + [p for p in inside if _moved(run, p.id)])
+        share = sum(p.numel for p in outside) / total if total else 0.0
+        outcomes = [judge(t) for t in run.trainings]
+        strangers = bool(orphans) and not any(_moved(run, p.id) for p in inside)
+        if not outside or not (strangers or (share >= self.portion and not any(o.learned for o in outcomes))):
+            return None
+        names = [p.name for p in outside]
+        return self._finding(
+            "parameters that no optimizer knows",
+            f"{len(outside)} parameters ({100 * share:.0f} % of the numbers that take part) get a gradient but are in no "
+            f"optimizer: {_some(names)}."
+            + (" The optimizer holds other parameters, which get none: it was made for another model." if strangers else ""),
+            "An optimizer updates only the tensors it was given. Layers made later, of another copy of the model, or left "
+            "out of the list keep their random start weights.",
+            tuple(names), float(len(names)),
+        )  # fmt: skip
+
+    def _never(self, run: Run) -> Finding | None:
+        """Weights of an optimizer that got no gradient at all although the forward pass is theirs to make."""
+        stats = run.parameter_stats
+        if not len(stats) or any(judge(t).learned for t in run.trainings):
+            return None
+        silent = [p for p in run.parameters if _trained(run, p.id) and not _moved(run, p.id)]
+        moving = [p for p in run.parameters if _trained(run, p.id) and _moved(run, p.id)]
+        share = sum(p.numel for p in silent) / max(1, sum(p.numel for p in silent + moving))
+        if not silent or share < self.portion:
+            return None
+        names = [p.name for p in silent]
+        return self._finding(
+            "parameters that never get a gradient",
+            f"{len(silent)} parameters of the optimizer ({100 * share:.0f} % of its numbers) never got a gradient: "
+            f"{_some(names)}.",
+            "Between these parameters and the loss the graph is cut: by .detach(), .data, torch.no_grad(), a conversion to "
+            "NumPy, or because the layer's output is not used.",
+            tuple(names), float(len(names)),
+        )  # fmt: skip
+
+    def _all_zero(self, run: Run) -> Finding | None:
+        for training in run.trainings:
+            _, gradient = training.total("grad")
+            loss = training.loss
+            if len(gradient) >= 3 and np.all(gradient == 0) and np.isfinite(loss).all() and np.abs(loss).min() > 0:
+                return self._finding(
+                    "the gradient is exactly zero",
+                    f"In all {len(gradient)} measured updates the gradient of every parameter is exactly 0 while the loss "
+                    f"is {loss[-1]:.4g}.",
+                    "Something between the parameters and the loss is constant: an activation that passes nothing back, a "
+                    "softmax over a single unit, a rounding. No learning rate can help.",
+                    (), float(len(gradient)),
+                )  # fmt: skip
+        return None
+
+    def _finding(self, title: str, message: str, why: str, names: tuple[str, ...], count: float) -> Finding:
+        return Finding(
+            code=self.code,
+            severity="error",
+            title=title,
+            message=message,
+            why=why,
+            disproof="These parameters are meant to stay as they are (then say so: requires_grad_(False)).",
+            layers=names,
+            evidence={"parameters": count},
+        )
+
+
+def _trained(run: Run, parameter: int) -> bool:
+    return any(parameter in optimizer.parameters for optimizer in run.optimizers)
+
+
+def _moved(run: Run, parameter: int) -> bool:
+    return len(run.parameter_stats) > 0 and bool((run.parameter_stats["parameter"] == parameter).any())
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

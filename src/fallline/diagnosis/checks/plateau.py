@@ -1,0 +1,46 @@
+"""The loss is flat where it should not be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.outcome import judge
+from fallline.record.run import Run
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """A loss that ends no lower than that of a constant prediction, and does not move.
+
+    A loss floor (noise, label smoothing, a finished training) is lower than that and no plateau.
+    """
+
+    code: str = "plateau"
+    least: int = 20  # updates
+
+    def look(self, run: Run) -> Finding | None:
+        if not any(len(t.loss) >= self.least for t in run.trainings):
+            raise NotApplicable(f"fewer than {self.least} updates were recorded")
+        for training in run.trainings:
+            outcome = judge(training)
+            if len(training.loss) < self.least or not outcome.stuck or outcome.diverged:
+                continue
+            known = outcome.trivial is not None and abs(outcome.explained) < 0.1
+            meaning = f", {outcome.meaning} ({text(outcome.trivial)})" if known and outcome.trivial else ""
+            return Finding(
+                code=self.code,
+                severity="error",
+                title=f"plateau at {text(outcome.last)}",
+                message=f"The loss ends at {text(outcome.last)}{meaning}, after {outcome.updates} updates; it began at "
+                f"{text(outcome.first)}.",
+                why="At this value the outputs carry nothing of the inputs. The network sits where the loss is flat: no "
+                "signal reaches it, or the way down is too long for steps of this size.",
+                disproof="The loss falls when training simply goes on ten times as long.",
+                steps=(int(training.steps["step"][0]), int(training.steps["step"][-1])),
+                evidence={
+                    "loss": outcome.last, "explained": outcome.explained,
+                    **({"trivial": outcome.trivial} if outcome.trivial is not None else {}),
+                },
+            )  # fmt: skip
+        return None

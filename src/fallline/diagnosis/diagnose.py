@@ -1,0 +1,38 @@
+"""All checks on one record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fallline.diagnosis.causes import rank
+from fallline.diagnosis.checks import CHECKS
+from fallline.diagnosis.finding import Check, Finding, NotApplicable
+from fallline.record.run import Run
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the checks said of a run: every check stands in exactly one of the three."""
+
+    findings: tuple[Finding, ...]  # the root cause first
+    passed: tuple[str, ...]
+    not_applicable: dict[str, str]  # code → reason
+
+
+def diagnose(run: Run, checks: Sequence[Check] = CHECKS) -> Diagnosis:
+    """Apply every check to a recorded run, and rank what they find by cause."""
+    findings: list[Finding] = []
+    passed: list[str] = []
+    not_applicable: dict[str, str] = {}
+    for check in checks:
+        try:
+            finding = check.look(run)
+        except NotApplicable as reason:
+            not_applicable[check.code] = str(reason)
+            continue
+        if finding is None:
+            passed.append(check.code)
+        else:
+            findings.append(finding)
+    return Diagnosis(rank(findings, [check.code for check in checks]), tuple(passed), not_applicable)

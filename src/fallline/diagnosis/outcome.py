@@ -1,0 +1,149 @@
+"""How a training went, judged by its loss: the yardstick that tells a fault from a peculiarity."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fallline.record.run import Floats, Training
+
+LEARNED = 0.10  # share of the loss of a constant prediction that must be gone before anything counts as learned
+STUCK = 0.05  # below this share nothing was learned that the mean of the targets does not give
+FLAT = 0.02  # relative change over the second half below which a loss of unknown scale is flat
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where the loss of one training began, where it ended, and what that is worth."""
+
+    updates: int
+    first: float  # median of the first losses
+    last: float  # median of the last tenth; infinite if that is not finite
+    trivial: float | None  # loss of the best constant prediction, where the loss is one of the known kinds
+    meaning: str  # what the trivial loss is: "ln 10, a uniform guess over 10 classes", …
+    finite: bool
+    flat: bool  # the second half neither falls nor rises beyond its noise
+    contested: bool = False  # another loss pulls at the same parameters: no level means anything
+
+    @property
+    def explained(self) -> float:
+        """Share of the trivial loss that training removed; of the first loss where no trivial one is known."""
+        reference = self.trivial if self.trivial is not None else self.first
+        if not self.finite:
+            return -math.inf
+        if self.contested or not reference > 0:
+            return math.nan
+        return 1 - self.last / reference
+
+    @property
+    def diverged(self) -> bool:
+        """It ended clearly above where it began and above a constant prediction."""
+        if self.contested:
+            return not self.finite
+        return not self.finite or self.last > 2 * max(self.first, self.trivial or 0.0) > 0
+
+    @property
+    def learned(self) -> bool:
+        """It ended clearly better than a constant prediction."""
+        return self.finite and self.explained >= LEARNED
+
+    @property
+    def stuck(self) -> bool:
+        """It ended no better than a constant prediction, or moves nowhere where none is known."""
+        if not self.finite or self.contested:
+            return False
+        if self.trivial is not None:
+            return self.explained < STUCK
+        return self.flat and self.explained < STUCK
+
+    @property
+    def failed(self) -> bool:
+        """It is stuck or diverged."""
+        return self.stuck or self.diverged
+
+
+def judge(training: Training) -> Outcome:
+    """Judge one training by its losses."""
+    loss = training.loss
+    tenth = max(1, len(loss) // 10)
+    with np.errstate(invalid="ignore"):
+        first = float(np.median(loss[: max(1, min(5, tenth))]))
+        tail = loss[-tenth:]
+        finite = bool(np.isfinite(tail).mean() > 0.5)
+        last = float(np.median(tail[np.isfinite(tail)])) if finite else math.inf
+    trivial, meaning = trivial_loss(training)
+    return Outcome(len(loss), first, last, trivial, meaning, finite, _flat(loss), training.contested)
+
+
+def _flat(loss: Floats) -> bool:
+    half = loss[len(loss) // 2 :]
+    if len(half) < 4 or not np.isfinite(half).all():
+        return False
+    early, late = np.median(half[: len(half) // 2]), np.median(half[len(half) // 2 :])
+    level = abs(early) or 1.0
+    return bool(abs(late - early) < FLAT * level and half.std() < 2.5 * FLAT * level)
+
+
+def trivial_loss(training: Training) -> tuple[float | None, str]:
+    """Loss of the best constant prediction on the targets seen, and its meaning; None where that is not known."""
+    sights = [s for s in training.sights if s["kind"] is not None and s["factor"] is not None]
+    if not sights or len(sights) < len(training.sights) or len({s["kind"] for s in sights}) > 1:
+        return None, ""
+    sight = sights[0]
+    value, meaning = _KINDS.get(sight["kind"], _unknown)(sights)
+    if value is None or not math.isfinite(value) or value <= 0 or sight["weighted"]:
+        return None, ""
+    count = float(np.median([s["elements"] for s in sights])) if sight["reduction"] == "sum" else 1.0
+    return value * sight["factor"] * count, meaning
+
+
+def _unknown(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
+    return None, ""
+
+
+def _nll(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
+    counts = [s["classes"] for s in sights if "classes" in s]
+    if not counts or len({len(c) for c in counts}) > 1:
+        return None, ""
+    total = np.sum(counts, axis=0)
+    value = entropy(total / total.sum())
+    classes = len(total)
+    uniform = math.log(classes)
+    if abs(value - uniform) < 0.01 * uniform:
+        return value, f"ln {classes}, a uniform guess over {classes} classes"
+    return value, "the entropy of the class frequencies, a guess that ignores the input"
+
+
+def _mse(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
+    if any("expand" in s["ops"] for s in sights):
+        return None, ""
+    variances = [s["target"]["variance"] for s in sights]
+    if np.isnan(variances).all():
+        return None, ""
+    rows = sights[0]["target"]["shape"][0]
+    whole = len(sights) > 1 and len({s["target"]["mean"] for s in sights}) == 1  # every batch is the whole data set
+    return float(np.nanmean(variances)) * ((rows - 1) / rows if whole else 1.0), "the variance of the targets, a prediction of their mean"
+
+
+def _bce(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
+    mean = float(np.mean([s["target"]["mean"] for s in sights]))
+    if not 0 < mean < 1:
+        return None, ""
+    weight = float(sights[0].get("pos_weight", 1.0))
+    ones, zeros = weight * mean, 1 - mean
+    value = (ones + zeros) * entropy(np.array([ones, zeros]) / (ones + zeros))
+    if abs(value - math.log(2)) < 0.01:
+        return value, "ln 2, a coin toss"
+    return value, "the entropy of the target's mean, a guess that ignores the input"
+
+
+def entropy(shares: Floats) -> float:
+    """Entropy in nats of a distribution, shape (classes,)."""
+    positive = shares[shares > 0]
+    return float(-(positive * np.log(positive)).sum())
+
+
+_KINDS = {"nll": _nll, "mse": _mse, "bce": _bce, "bce-logits": _bce}

@@ -1,0 +1,184 @@
+"""What takes part in a training: its models, layers, parameters and optimizers, each with a number and a name."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer
+
+from fallline.record import graph as autograd
+from fallline.record import names
+from fallline.record.store import Store
+
+SEARCHES = 3  # times the whole process is searched for modules when names are missing
+
+
+class Catalog:
+    """Numbers for tensors and optimizers, written to the store when they are first met."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._parameters: dict[int, tuple[weakref.ref[Tensor], int]] = {}
+        self._names: list[str] = []
+        self._registered: list[bool] = []
+        self._layers: dict[int, int] = {}  # parameter number → layer number
+        self._axes: dict[int, int] = {}  # parameter number → dimension that counts units
+        self._optimizers: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
+        self._known: dict[str, nn.Module] = {}
+        self._searches = 0
+        self._models: dict[str, int] = {}
+        self._has_hand = False
+
+    def know(self, models: dict[str, nn.Module]) -> None:
+        """Take the names of modules that the caller has at hand."""
+        self._known.update(models)
+
+    # -- parameters ------------------------------------------------------------------------------------------------
+
+    def parameter(self, tensor: Tensor) -> int:
+        """The number of a parameter; it is named and written when first met."""
+        entry = self._parameters.get(id(tensor))
+        if entry is not None and entry[0]() is tensor:
+            return entry[1]
+        return self._add(tensor, names.named_leaves(self._roots([tensor])))
+
+    def name_of(self, tensor: Tensor | None) -> str:
+        """The name of a parameter, or an empty string."""
+        return "" if tensor is None else self._names[self.parameter(tensor)]
+
+    def leaves(self) -> list[Tensor]:
+        """All parameters met so far that still exist."""
+        return [tensor for reference, _ in self._parameters.values() if (tensor := reference()) is not None]
+
+    def _add(self, tensor: Tensor, known: dict[int, tuple[str, str, bool]]) -> int:
+        model, name, registered = known.get(id(tensor), ("", "", True))
+        if not name:
+            name = names.variable_name(tensor) or ""
+            stale = self._reborn(tensor, name)
+            if stale is not None:
+                return stale
+        number = len(self._names)
+        name = name or f"parameter {number} {tuple(tensor.shape)}"
+        if model and sum(any(True for _ in m.parameters()) for m in self._known.values()) > 1:
+            name = f"{model}.{name}"
+        self._parameters[id(tensor)] = (weakref.ref(tensor), number)
+        self._names.append(name)
+        self._registered.append(registered)
+        self.store.put("parameters", (number, name, model, tensor.numel(), tensor.ndim, int(registered)))
+        return number
+
+    def _reborn(self, tensor: Tensor, name: str) -> int | None:
+        """Code like ``w = w - lr * w.grad`` makes a new tensor at every step: it stays the same parameter."""
+        for key, (reference, number) in list(self._parameters.items()):
+            if reference() is None and self._names[number] == name and name:
+                del self._parameters[key]
+                self._parameters[id(tensor)] = (weakref.ref(tensor), number)
+                return number
+        return None
+
+    def _roots(self, tensors: list[Tensor]) -> dict[str, nn.Module]:
+        """The root modules, searched for again where a tensor belongs to none of the known ones."""
+        for search in (names.find_modules, names.find_all_modules):
+            have = names.named_leaves(self._known)
+            if all(id(tensor) in have for tensor in tensors):
+                break
+            if search is names.find_all_modules:
+                if self._searches >= SEARCHES:
+                    break
+                self._searches += 1
+            for name, module in search().items():
+                if all(module is not known for known in self._known.values()):
+                    self._known[name if name not in self._known else f"{name}_{len(self._known)}"] = module
+        return self._known
+
+    # -- layers --------------------------------------------------------------------------------------------------------
+
+    def learn(self, graph: autograd.Graph, step: int) -> None:
+        """Meet the parameters and layers of a graph."""
+        new = [leaf for leaf in graph.leaves if not self._met(leaf)]
+        if new:
+            roots = self._roots(new)
+            known = names.named_leaves(roots)
+            used = {known[id(leaf)][0] for leaf in graph.leaves if id(leaf) in known}
+            for name in sorted(used - set(self._models)):
+                self._add_model(name, roots[name])
+            for leaf in new:
+                self._add(leaf, known)
+        for call in graph.calls:
+            if self.parameter(call.weight) not in self._layers:
+                self._add_layer(call, graph)
+
+    def _met(self, tensor: Tensor) -> bool:
+        entry = self._parameters.get(id(tensor))
+        return entry is not None and entry[0]() is tensor
+
+    def layer(self, weight: Tensor) -> int:
+        """The number of the layer that a weight belongs to."""
+        return self._layers[self.parameter(weight)]
+
+    def unit_axis(self, parameter: Tensor) -> int | None:
+        """The dimension of a weight that counts the layer's units; None where symmetry has no meaning."""
+        return self._axes.get(self.parameter(parameter))
+
+    def _add_model(self, name: str, module: nn.Module) -> None:
+        number = self._models[name] = len(self._models)
+        count = sum(p.numel() for p in module.parameters())
+        self.store.put("models", (number, name, type(module).__name__, count))
+        if names.is_compiled(module):
+            self.store.event(0, "compiled", model=name)
+
+    def _add_layer(self, call: autograd.Call, graph: autograd.Graph) -> None:
+        parameter = self.parameter(call.weight)
+        number = self._layers[parameter] = len(self._layers)
+        weight = call.weight
+        transposed = any(
+            source is not None
+            and autograd.op_name(source) in ("t", "transpose", "permute")
+            and autograd.parameter_behind(source) is weight
+            for source, _ in call.node.next_functions
+        )
+        axis = 0 if transposed or call.kind in ("conv", "rnn") else weight.ndim - 1
+        output = any(last.weight is weight for last in graph.last)
+        if call.kind in ("linear", "conv") and weight.shape[axis] > 1:
+            self._axes[parameter] = axis
+        units = weight.shape[axis]
+        name = self._names[parameter].removesuffix(".weight")
+        sources = [s for c in call.sources if (s := self._layers.get(self.parameter(c.weight))) is not None]
+        activation = autograd.op_name(call.activations[0]) if call.activations else ""
+        recurrent = any(c.weight is weight and any(s.weight is weight for s in c.sources) for c in graph.calls)
+        self.store.put(
+            "layers",
+            (
+                number, name, call.kind, parameter, units, weight.numel() // max(units, 1), activation,
+                json.dumps(call.ops), json.dumps(sources), float(weight.detach().float().var(correction=0)),
+                int(output), int(recurrent),
+            ),
+        )  # fmt: skip
+
+    # -- optimizers --------------------------------------------------------------------------------------------------
+
+    def optimizer(self, optimizer: Optimizer) -> tuple[int, bool]:
+        """The number of an optimizer (from 1), and whether it is met for the first time."""
+        entry = self._optimizers.get(id(optimizer))
+        if entry is not None and entry[0]() is optimizer:
+            return entry[1], False
+        number = len(self._optimizers) + 1
+        self._optimizers[id(optimizer)] = (weakref.ref(optimizer), number)
+        tensors = [p for group in optimizer.param_groups for p in group["params"]]
+        known = names.named_leaves(self._roots(tensors))
+        parameters = [self.parameter(p) if self._met(p) else self._add(p, known) for p in tensors]
+        settings = {k: v for k, v in optimizer.param_groups[0].items() if isinstance(v, (int, float, tuple, bool))}
+        settings["groups"] = len(optimizer.param_groups)
+        row = (number, type(optimizer).__name__, json.dumps(settings), json.dumps(parameters))
+        self.store.put("optimizers", (*row, names.object_name(optimizer) or ""))
+        return number, True
+
+    def by_hand(self) -> None:
+        """Note that parameters are updated without an optimizer."""
+        if not self._has_hand:
+            self._has_hand = True
+            row: tuple[Any, ...] = (0, "by hand", "{}", json.dumps(list(range(len(self._names)))), "")
+            self.store.put("optimizers", row)

@@ -1,0 +1,254 @@
+"""The autograd graph of a loss, read without running anything.
+
+Everything the recorder knows about a network's structure comes from here: which parameters are used, in which
+order, which operation follows which layer, and what the loss compares. Reading the graph instead of hooking
+modules makes functional, in-place and hand-written layers look the same as ``torch.nn`` modules.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fallline.record.operations import ACTIVATIONS, LOSSES, SINGULAR, VIEWS
+
+Node = Any  # torch.autograd.graph.Node; its attributes depend on the operation
+
+NODE_LIMIT = 50_000  # nodes read of one graph; a longer one (very long recurrences) is read from the loss backwards
+
+
+def op_name(node: Node) -> str:
+    """``ReluBackward0`` → ``relu``, ``torch::autograd::AccumulateGrad`` → ``accumulategrad``."""
+    return _short(node.name())
+
+
+@functools.cache
+def _short(name: str) -> str:
+    return re.sub(r"Backward\d*$", "", name.rpartition("::")[2]).lower()
+
+
+def saved(node: Node, name: str) -> Any:
+    """A value the forward pass saved for backward, or None where it is not there or must not be unpacked twice."""
+    raw = getattr(node, f"_raw{name}", None)
+    if raw is not None and not isinstance(raw, tuple) and getattr(raw, "unpack_hook", None) is not None:
+        return None  # activation checkpointing or offloading: unpacking would recompute
+    try:
+        return getattr(node, name, None)
+    except RuntimeError:  # already freed, or modified in place since: backward itself will say so
+        return None
+
+
+def saved_tensors(node: Node) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of one node saved for backward, with their names (``self``, ``result``, ``mat1``, …)."""
+    for name in dir(node):
+        if name.startswith("_saved_") and isinstance(value := saved(node, name), Tensor):
+            yield name[len("_saved_") :], value
+
+
+@dataclass(eq=False)
+class Call:
+    """One use of a weight in one forward pass: the node that multiplies by it."""
+
+    node: Node
+    weight: Tensor
+    data: tuple[int, ...]  # which of the node's inputs carry data (the others are parameters)
+    sources: tuple[Call, ...] = ()  # the uses whose output flows in
+    ops: tuple[str, ...] = ()  # operations between the latest source and this use
+    activations: list[Node] = field(default_factory=list)  # elementwise operations on this use's output
+
+    @property
+    def kind(self) -> str:
+        name = op_name(self.node)
+        if "conv" in name:
+            return "conv"
+        if "embedding" in name:
+            return "embedding"
+        return "rnn" if "rnn" in name or "lstm" in name or "gru" in name else "linear"
+
+    def input(self) -> Tensor | None:
+        """The data that flowed in, where the forward pass kept it."""
+        for name, tensor in saved_tensors(self.node):
+            if name in ("mat1", "self", "input") and tensor is not self.weight and tensor.is_floating_point():
+                return tensor
+        return None
+
+
+@dataclass(eq=False)
+class Graph:
+    """What the graph of one loss holds, in the order of the forward pass."""
+
+    nodes: list[Node]
+    calls: list[Call]
+    leaves: list[Tensor]  # every parameter the loss depends on
+    last: tuple[Call, ...]  # the uses whose output flows into the loss
+    tail: tuple[str, ...]  # operations between the latest of them and the loss
+    complete: bool  # False where NODE_LIMIT cut it off
+
+
+def parameter_behind(node: Node | None) -> Tensor | None:
+    """The leaf tensor that reaches this input through nothing but views, if it is one."""
+    while node is not None:
+        name = op_name(node)
+        if name == "accumulategrad":
+            leaf = node.variable
+            return leaf if isinstance(leaf, Tensor) else None
+        if name not in VIEWS or len(node.next_functions) != 1:
+            return None
+        node = node.next_functions[0][0]
+    return None
+
+
+def _reachable(root: Node) -> tuple[list[Node], bool]:
+    seen: dict[Node, None] = {root: None}
+    frontier = [root]
+    while frontier and len(seen) < NODE_LIMIT:
+        for node, _ in frontier.pop().next_functions:
+            if node is not None and node not in seen:
+                seen[node] = None
+                frontier.append(node)
+    return sorted(seen, key=lambda node: node._sequence_nr()), not frontier
+
+
+def read(loss: Tensor) -> Graph | None:
+    """Read the graph of ``loss``; None where it has none (a leaf, or a loss cut off from the graph)."""
+    if loss.grad_fn is None:
+        return None
+    nodes, complete = _reachable(loss.grad_fn)
+    calls: list[Call] = []
+    leaves: dict[int, Tensor] = {}
+    flow: dict[Node, tuple[tuple[Call, ...], tuple[str, ...]]] = {}
+    gates = _gates(nodes)
+    for node in nodes:
+        name = op_name(node)
+        if name == "accumulategrad":
+            continue
+        weight, data = None, []
+        for position, (source, _) in enumerate(node.next_functions):
+            leaf = parameter_behind(source)
+            if leaf is not None:
+                leaves[id(leaf)] = leaf
+            if leaf is not None and leaf.ndim >= 2 and weight is None:
+                weight = leaf
+            elif source is not None and leaf is None:
+                data.append(position)
+        sources, ops = _merge([flow[s] for p in data if (s := node.next_functions[p][0]) in flow])
+        if weight is not None and name not in VIEWS and name not in ("add", "mul", "sub", "accumulategrad"):
+            call = Call(node, weight, tuple(data), sources, ops)
+            calls.append(call)
+            flow[node] = ((call,), ())
+            continue
+        flow[node] = (sources, (*ops, name)[-16:])
+        if name in ACTIVATIONS and sources and node not in gates:
+            sources[-1].activations.append(node)
+    last, tail = flow.get(loss.grad_fn, ((), ()))
+    return Graph(nodes, calls, list(leaves.values()), last, tail, complete)
+
+
+def _merge(flows: list[tuple[tuple[Call, ...], tuple[str, ...]]]) -> tuple[tuple[Call, ...], tuple[str, ...]]:
+    """Join what flows into one node; the operations are those behind the latest source."""
+    if len(flows) == 1:
+        return flows[0]
+    calls = sorted({c for sources, _ in flows for c in sources}, key=lambda c: int(c.node._sequence_nr()))[-4:]
+    ops = next((ops for sources, ops in flows if calls and calls[-1] in sources), ())
+    return tuple(calls), ops
+
+
+def _gates(nodes: list[Node]) -> set[Node]:
+    """Activations that multiply another signal (gates of an LSTM, attention, squeeze-and-excite) are no layer's own."""
+    gates = set()
+    for node in nodes:
+        if op_name(node) == "mul" and all(source is not None for source, _ in node.next_functions):
+            gates.update(source for source, _ in node.next_functions)
+    return gates
+
+
+def unwrap_loss(root: Node) -> tuple[Node, float | None]:
+    """Step through the scaling and averaging on top of a loss.
+
+    Returns the node beneath, and the factor by which the final loss differs from it (None where that is unknown).
+    """
+    node, factor = root, 1.0
+    while (name := op_name(node)) in ("div", "mul", "mean", "squeeze", "view", "neg"):
+        inputs = [source for source, _ in node.next_functions if source is not None]
+        if len(inputs) != 1:
+            return node, None
+        if name in ("div", "mul"):
+            other = saved(node, "_saved_other")
+            if other is None or (isinstance(other, Tensor) and other.numel() != 1):
+                return node, None
+            factor = factor / float(other) if name == "div" else factor * float(other)
+        elif name == "neg":
+            factor = -factor
+        node = inputs[0]
+    return node, factor
+
+
+# -- where a non-finite number was born ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Birth:
+    """The first place of a forward pass whose inputs are finite and whose output is not."""
+
+    origin: str  # "data", "parameter", "forward" or "loss"
+    operation: str
+    parameter: Tensor | None  # the weight of the layer concerned
+    rows: tuple[int, ...] = ()  # rows of the batch, for data
+    share: float = 0.0  # share of elements that are not finite
+
+
+def birth(loss: Tensor) -> Birth | None:
+    """Find where a non-finite loss came from, from the tensors the forward pass saved.
+
+    Walks the graph in the order of the forward pass and stops at the first saved tensor that is not finite.
+    """
+    graph = read(loss)
+    if graph is None:
+        return None
+    for leaf in graph.leaves:
+        if not bool(torch.isfinite(leaf).all()):
+            return Birth("parameter", "", leaf, share=_share(leaf))
+    weights = {id(call.node): call.weight for call in graph.calls}
+    nearest: Tensor | None = None
+    for node in graph.nodes:
+        nearest = weights.get(id(node), nearest)
+        for name, tensor in sorted(saved_tensors(node), key=lambda item: item[0] in ("result", "output")):
+            if not tensor.is_floating_point() or bool(torch.isfinite(tensor).all()):
+                continue
+            born_here = name in ("result", "output", "result1")
+            producer = node if born_here else _producer(node, tensor)
+            if producer is None:
+                return Birth("data", op_name(node), nearest, _bad_rows(tensor), _share(tensor))
+            where = "loss" if op_name(producer) in LOSSES or producer is loss.grad_fn else "forward"
+            return Birth(where, op_name(producer), nearest, (), _share(tensor))
+    operations = [node for node in graph.nodes if op_name(node) != "accumulategrad"]
+    singular = [node for node in operations if op_name(node) in SINGULAR]
+    return Birth("loss", op_name((singular or operations)[-1]), nearest, (), 1.0)
+
+
+def _producer(node: Node, tensor: Tensor) -> Node | None:
+    """The operation that computed a saved input; None where it is data from outside the graph."""
+    if tensor.grad_fn is not None:
+        return tensor.grad_fn
+    if tensor.requires_grad:
+        return None
+    inputs = [source for source, _ in node.next_functions if source is not None]
+    data = [source for source in inputs if parameter_behind(source) is None]
+    return data[0] if data and len(inputs) == len(node.next_functions) and not tensor.is_leaf else None
+
+
+def _bad_rows(tensor: Tensor, most: int = 5) -> tuple[int, ...]:
+    if tensor.ndim < 2:
+        return ()
+    bad = (~torch.isfinite(tensor)).flatten(1).any(1).nonzero().flatten()
+    return tuple(int(i) for i in bad[:most])
+
+
+def _share(tensor: Tensor) -> float:
+    return float((~torch.isfinite(tensor.detach())).float().mean())

@@ -1,0 +1,136 @@
+"""Numbers read off tensors. Every function returns tensors on their own device: nothing here waits for a GPU."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fallline.record import graph as autograd
+from fallline.record.operations import FLAT, LOSSES
+
+TWIN_TOLERANCE = 1e-7  # of the largest row; two rows that differ for real are rarely this close in both
+SKETCH = 4096  # at most this many entries of a parameter are compared with their start
+
+
+def norm(tensor: Tensor) -> Tensor:
+    """Euclidean norm of all entries, in at least single precision; shape ()."""
+    if tensor.is_sparse:
+        tensor = tensor.coalesce().values()
+    return torch.linalg.vector_norm(tensor.detach(), dtype=_real(tensor))
+
+
+def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Euclidean norm of each tensor, fused where they allow it; each of shape ()."""
+    dense = [t for t in tensors if not t.is_sparse and t.dtype in (torch.float32, torch.float64)]
+    if len(dense) == len(tensors) and dense:
+        return list(torch._foreach_norm(dense))
+    return [norm(t) for t in tensors]
+
+
+def spread(data: Tensor) -> tuple[Tensor, Tensor]:
+    """RMS of all entries, and the standard deviation between samples (dimension 0), averaged in square; shapes ()."""
+    data = data.detach()
+    data = data if data.dtype in (torch.float32, torch.float64) else data.float()
+    rms = torch.linalg.vector_norm(data) / max(data.numel(), 1) ** 0.5
+    if data.shape[0] < 2:
+        return rms, torch.full_like(rms, math.nan)
+    return rms, data.var(dim=0, correction=0).mean().sqrt()
+
+
+class Slope:
+    """What the gradient before and after an activation tells about it.
+
+    With ``y = φ(x)`` elementwise, ∂L/∂x = φ'(x)·∂L/∂y, so the ratio of the two gradients is the local derivative,
+    whatever the activation is called and whether it is a module, a function or in place.
+    """
+
+    __slots__ = ("after", "alive", "before", "flat", "informative")
+
+    def __init__(self, before: Tensor, after: Tensor, channel: int, steepest: float | None) -> None:
+        """``before`` = ∂L/∂x, ``after`` = ∂L/∂y, of one shape; ``channel``: the dimension that counts units."""
+        self.before, self.after = norm(before), norm(after)
+        received = after != 0
+        passed = before != 0
+        others = [d for d in range(before.ndim) if d != channel % before.ndim]
+        self.alive = passed.any(dim=others) if others else passed
+        self.informative = received.any(dim=others) if others else received
+        self.flat: Tensor | None = None
+        if steepest is not None:
+            low = (before.abs() < FLAT * steepest * after.abs()) & received
+            self.flat = low.sum() / received.sum().clamp(min=1)
+
+
+def sketch(parameter: Tensor) -> Tensor:
+    """At most ``SKETCH`` evenly spaced entries, as a view; shape (k,)."""
+    flat = parameter.detach().reshape(-1)
+    return flat[:: max(1, math.ceil(flat.numel() / SKETCH))]
+
+
+def twins(weight: Tensor, gradient: Tensor, unit_axis: int) -> Tensor:
+    """Share of units whose weights and whose gradients both equal those of another unit; shape ().
+
+    Rows are compared through their product with one fixed vector: equal rows give equal products.
+    """
+    keys = []
+    for tensor in (weight, gradient):
+        rows = tensor.detach().movedim(unit_axis, 0).reshape(tensor.shape[unit_axis], -1).double()
+        key = rows @ torch.sin(torch.arange(1.0, rows.shape[1] + 1, dtype=torch.float64, device=rows.device))
+        keys.append(key / rows.abs().sum(dim=1).max().clamp(min=1e-300))
+    order = keys[0].argsort()
+    same = torch.stack([(key[order].diff().abs() < TWIN_TOLERANCE) for key in keys]).all(0)
+    end = same.new_zeros(1)
+    return (torch.cat([end, same]) | torch.cat([same, end])).double().mean()
+
+
+def to_floats(tensors: Sequence[Tensor]) -> list[float]:
+    """All values at once: one wait for the device, however many tensors."""
+    values = [0.0] * len(tensors)
+    for kind in {(t.dtype, t.device) for t in tensors}:
+        places = [i for i, t in enumerate(tensors) if (t.dtype, t.device) == kind]
+        for place, value in zip(places, torch.stack([tensors[i].detach() for i in places]).tolist(), strict=True):
+            values[place] = float(value)
+    return values
+
+
+def _real(tensor: Tensor) -> torch.dtype:
+    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
+
+
+# -- what the loss compares --------------------------------------------------------------------------------------------
+
+
+def loss_sight(graph: autograd.Graph, loss: Tensor) -> dict[str, Any]:
+    """What stands at the loss: its kind, the operations before it, and the ranges of prediction and target."""
+    node, factor = autograd.unwrap_loss(loss.grad_fn)
+    name = autograd.op_name(node)
+    sight: dict[str, Any] = {"kind": LOSSES.get(name), "ops": list(graph.tail), "factor": factor}
+    prediction, target = autograd.saved(node, "_saved_self"), autograd.saved(node, "_saved_target")
+    if sight["kind"] is None or not isinstance(prediction, Tensor) or not isinstance(target, Tensor):
+        return {**sight, "kind": None}
+    sight["reduction"] = {0: "none", 1: "mean", 2: "sum"}.get(autograd.saved(node, "_saved_reduction"), "none")
+    sight["elements"] = prediction.numel()
+    sight["prediction"] = _describe(prediction)
+    sight["target"] = _describe(target)
+    weight = autograd.saved(node, "_saved_weight")
+    sight["weighted"] = isinstance(weight, Tensor)
+    pos_weight = autograd.saved(node, "_saved_pos_weight")
+    if isinstance(pos_weight, Tensor) and pos_weight.numel() == 1:
+        sight["pos_weight"] = float(pos_weight)
+    if sight["kind"] == "nll" and prediction.ndim >= 2 and prediction.shape[1] <= 10_000:
+        ignored = autograd.saved(node, "_saved_ignore_index")
+        labels = target[target != ignored] if isinstance(ignored, int) else target
+        if labels.numel():
+            sight["classes"] = torch.bincount(labels.reshape(-1).long(), minlength=prediction.shape[1]).tolist()
+    return sight
+
+
+def _describe(tensor: Tensor) -> dict[str, Any]:
+    values = tensor.detach().double()
+    varied = values.shape[0] > 1 if values.ndim else False
+    variance = values.var(dim=0, correction=1).mean() if varied else torch.full((), math.nan)
+    low, high, mean, variance_ = to_floats([values.min(), values.max(), values.mean(), variance.cpu()])
+    return {"shape": list(tensor.shape), "min": low, "max": high, "mean": mean, "variance": variance_}

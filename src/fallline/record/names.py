@@ -1,0 +1,182 @@
+"""Names for parameters that a program never named: found in its modules and variables."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+FRAME_LIMIT = 30  # callers looked at above the one that called backward
+
+
+def is_module(value: object) -> bool:
+    """Whether ``value`` is a module, asked of its type so that lazy proxies are left alone."""
+    return issubclass(type(value), nn.Module)
+
+
+def caller_variables() -> Iterator[Mapping[str, Any]]:
+    """Local variables of the callers outside fallline and torch, innermost first, then the globals of the program."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(FRAME_LIMIT):
+        if frame is None:
+            break
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] not in ("fallline", "torch"):
+            yield frame.f_locals
+        frame = frame.f_back
+    yield vars(sys.modules["__main__"])
+
+
+def find_modules() -> dict[str, nn.Module]:
+    """The root modules of the calling program by the names of their variables."""
+    found: dict[str, nn.Module] = {}
+    for variables in caller_variables():
+        for name, value in list(variables.items()):
+            if name.startswith("__"):
+                continue
+            if is_module(value):
+                found.setdefault(name, value)
+            elif _may_hold_modules(value):
+                found |= {key: inner for key, inner in vars(value).items() if is_module(inner) and key not in found}
+    return _roots(found)
+
+
+def find_all_modules() -> dict[str, nn.Module]:
+    """Every root module alive in the process, by its class name; slow, for programs that keep theirs out of sight."""
+    modules = [value for value in gc.get_objects() if is_module(value)]
+    return _roots({f"{type(m).__name__}{n or ''}": m for n, m in enumerate(modules)})
+
+
+def _may_hold_modules(value: object) -> bool:
+    """Whether this is an object of the program's own, such as a trainer, with plain attributes."""
+    package = type(value).__module__.partition(".")[0]
+    return package not in ("torch", "numpy", "builtins") and type(getattr(value, "__dict__", None)) is dict
+
+
+def _roots(found: dict[str, nn.Module]) -> dict[str, nn.Module]:
+    """Drop what is part of another one, and second names of the same."""
+    inner = {id(child) for module in found.values() for child in module.modules() if child is not module}
+    unique: dict[int, str] = {}
+    for name, module in found.items():
+        if id(module) not in inner and name != "self":
+            unique.setdefault(id(module), name)
+    for module in (found[name] for name in found if name == "self"):
+        if id(module) not in inner:
+            unique.setdefault(id(module), type(module).__name__)
+    by_id = {id(module): module for module in found.values()}
+    return {name: by_id[key] for key, name in unique.items()}
+
+
+def named_leaves(roots: Mapping[str, nn.Module]) -> dict[int, tuple[str, str, bool]]:
+    """For every parameter of the roots: id → (root's name, name within it, registered).
+
+    Modules kept in a plain list or dict, which ``parameters()`` does not see, are found too, as not registered.
+    """
+    names: dict[int, tuple[str, str, bool]] = {}
+    for root_name, root in roots.items():
+        for path, module in root.named_modules():
+            prefix = f"{path}." if path else ""
+            for name, parameter in module._parameters.items():
+                if parameter is not None:
+                    names.setdefault(id(parameter), (root_name, prefix + name, True))
+        for path, module in root.named_modules():
+            prefix = f"{path}." if path else ""
+            for name, hidden in _unregistered(module):
+                for inner, parameter in hidden.named_parameters():
+                    names.setdefault(id(parameter), (root_name, f"{prefix}{name}.{inner}", False))
+    return names
+
+
+def _unregistered(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name, value in vars(module).items():
+        items: list[tuple[Any, Any]] = []
+        if isinstance(value, (list, tuple)):
+            items = list(enumerate(value))
+        elif isinstance(value, dict) and name not in ("_parameters", "_buffers", "_modules"):
+            items = list(value.items())
+        for key, inner in items:
+            if is_module(inner):
+                yield f"{name}[{key!r}]", inner
+
+
+def variable_name(tensor: Tensor) -> str | None:
+    """The variable of the calling program that holds this very tensor."""
+    for variables in caller_variables():
+        for name, value in list(variables.items()):
+            if value is tensor:
+                return name
+            if isinstance(value, (list, tuple)) and len(value) < 1000:
+                for position, inner in enumerate(value):
+                    if inner is tensor:
+                        return f"{name}[{position}]"
+            elif type(value) is dict and len(value) < 1000:
+                for key, inner in list(value.items()):
+                    if inner is tensor:
+                        return f"{name}[{key!r}]"
+    return None
+
+
+def find_parameters(wanted: Sequence[str]) -> list[Tensor] | None:
+    """The tensors with these names (as the catalog gives them) in the calling program; None while any is missing."""
+    found: dict[str, Tensor] = {}
+    for search in (find_modules, find_all_modules):
+        for root_name, root in search().items():
+            tensors = dict(root.named_parameters())
+            for _, (_, name, registered) in named_leaves({root_name: root}).items():
+                if not registered:
+                    tensors[name] = _hidden(root, name)
+            for name, tensor in tensors.items():
+                found.setdefault(f"{root_name}.{name}", tensor)
+                found.setdefault(name, tensor)
+        if all(name in found for name in wanted):
+            break
+    for name in wanted:
+        if name not in found and (tensor := _variable(name)) is not None:
+            found[name] = tensor
+    return [found[name] for name in wanted] if all(name in found for name in wanted) else None
+
+
+def _hidden(root: nn.Module, name: str) -> Tensor:
+    """A parameter of a module in a plain list or dict, by the name that ``named_leaves`` gives it."""
+    by_id = {
+        id(parameter): parameter
+        for module in root.modules()
+        for _, hidden in _unregistered(module)
+        for parameter in hidden.parameters()
+    }
+    key = next(key for key, (_, found, _) in named_leaves({"": root}).items() if found == name and key in by_id)
+    return by_id[key]
+
+
+def _variable(name: str) -> Tensor | None:
+    """A plain tensor by the name of its variable, ``w1`` or ``params[0]``."""
+    base, bracket, index = name.partition("[")
+    for variables in caller_variables():
+        value = variables.get(base)
+        if bracket and isinstance(value, (list, tuple, dict)):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            value = next((inner for key, inner in items if f"{key!r}]" == index), None)
+        if isinstance(value, Tensor) and value.is_leaf:
+            return value
+    return None
+
+
+def object_name(value: object) -> str | None:
+    """The variable of the calling program that holds this very object."""
+    for variables in caller_variables():
+        for name, held in list(variables.items()):
+            if held is value and not name.startswith("_"):
+                return name
+    return None
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether ``torch.compile`` stands between the program and this module."""
+    return type(module) is getattr(getattr(torch, "_dynamo", None), "OptimizedModule", ()) or (
+        getattr(module, "_compiled_call_impl", None) is not None
+    )

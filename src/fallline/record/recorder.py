@@ -1,0 +1,545 @@
+"""The recorder: sees every update of a running training and measures it within a time budget."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import (
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from fallline.record import graph as autograd
+from fallline.record import measure
+from fallline.record.catalog import Catalog
+from fallline.record.operations import ACTIVATIONS, STREAK
+from fallline.record.store import Store
+
+BUDGET = 0.03  # share of the training's time that watching may take
+ALLOWANCE = 0.10  # seconds it may take on top, so that a short training is seen too
+FIRST = 5  # updates measured densely at the start, and when a new optimizer appears
+SPACING = 0.05  # dense measurements keep at least this distance, as a share of the updates so far
+RECENT = 20  # updates within which an optimizer counts as active
+
+Hook = Callable[..., Any]
+
+
+class StopTraining(BaseException):
+    """Raised inside the program's loop when a trial has seen the updates it wanted."""
+
+
+@dataclass
+class Sample:
+    """The dense measurements of one update, still on their device."""
+
+    layers: dict[int, dict[str, list[Tensor]]] = field(default_factory=dict)
+    dead: dict[int, Tensor] = field(default_factory=dict)
+    parameters: list[tuple[int, Tensor]] = field(default_factory=list)
+    before: list[Tensor] = field(default_factory=list)  # copies of the parameters before the update
+    gradients: list[Tensor] = field(default_factory=list)  # norms
+    twins: dict[int, Tensor] = field(default_factory=dict)
+    sights: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, layer: int, name: str, value: Tensor) -> None:
+        self.layers.setdefault(layer, {}).setdefault(name, []).append(value)
+
+
+class Recorder:
+    """Records one process's training into a store.
+
+    It listens to every ``backward`` and every optimizer step of the process. Between those two it adds hooks to the
+    nodes of the autograd graph, only for the updates it measures densely, and removes them when backward is over.
+    Nothing it does changes a number of the training. A fault of its own stops the recorder, not the training.
+
+    ``limit``: raise :class:`StopTraining` after this many updates, ``seconds``: after this much training.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        budget: float = BUDGET,
+        limit: int | None = None,
+        seconds: float | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.store, self.budget, self.clock = store, budget, clock
+        self.limit, self.seconds = limit, seconds
+        self.catalog = Catalog(store)
+        self.step = 0
+        self.spent = 0.0
+        self.fault: str | None = None
+        self._thread = threading.get_ident()
+        self._undo: list[Callable[[], None]] = []
+        self._inside = False
+        self._began: float | None = None
+        self._last_loss: Any = math.nan
+        # the update under way
+        self._losses: list[Any] = []
+        self._sample: Sample | None = Sample()
+        self._cycle: dict[int, int] = {}  # optimizer → its last step
+        self._cycle_start = 0
+        self._cycle_spent = 0.0
+        self._cycle_cost = 0.0
+        self._next = 0
+        self._samples = 0
+        self._forced = FIRST
+        self._streaks: dict[int, Tensor] = {}
+        self._start: dict[int, Tensor] = {}
+        self._rows: list[tuple[Any, ...]] = []
+        # gradients carried over a step
+        self._sentinels: dict[int, Tensor] = {}
+        self._stale: dict[int, bool] = {}
+        self._used: dict[int, tuple[int, int]] = {}
+        self._carried: dict[int, tuple[int, int]] = {}
+        # updates written by hand
+        self._stepped = False
+        self._hand: list[tuple[weakref.ref[Tensor], Tensor]] = []
+        self._scaled: tuple[weakref.ref[Tensor], Tensor] | None = None
+        self._broken = False
+
+    # -- being there and gone again ------------------------------------------------------------------------------
+
+    def start(self) -> Recorder:
+        """Begin to listen."""
+        self._replace(torch.autograd, "backward", self._backward)
+        self._replace(torch.autograd, "grad", self._grad)
+        self._replace(torch.amp.GradScaler, "scale", self._scale)
+        before = register_optimizer_step_pre_hook(self._safely(self._before_step))
+        after = register_optimizer_step_post_hook(self._after_step_or_stop)
+        self._undo += [before.remove, after.remove]
+        return self
+
+    def stop(self) -> None:
+        """Remove everything that was put in place, and hand over what is still pending."""
+        while self._undo:
+            self._undo.pop()()
+        if self.fault is None and self._hand and not self._stepped and self._losses:
+            self._safely(self._hand_step)(True)
+        self._settle()
+        now = self.clock()
+        seconds = now - self._began if self._began is not None else 0.0
+        self.store.meta(steps=self.step, overhead_seconds=self.spent, training_seconds=seconds, fault=self.fault)
+
+    def _replace(self, owner: Any, name: str, replacement: Callable[..., Any]) -> None:
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return replacement(original, *args, **kwargs)
+
+        setattr(owner, name, wrapper)
+        self._undo.append(lambda: setattr(owner, name, original))
+
+    def _safely(self, hook: Hook) -> Hook:
+        """Time a hook, and keep its faults away from the training."""
+
+        @functools.wraps(hook)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if self.fault is not None:
+                return None
+            start = self.clock()
+            try:
+                return hook(*args, **kwargs)
+            except Exception as error:  # the training must go on whatever happens here
+                self._give_up(error)
+                return None
+            finally:
+                self.spent += self.clock() - start
+
+        return guarded
+
+    def _give_up(self, error: Exception) -> None:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        self.fault = f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+        self.store.event(self.step, "fault", message=self.fault)
+        self._sample = None
+
+    # -- backward ----------------------------------------------------------------------------------------------------
+
+    def _listening(self) -> bool:
+        return not self._inside and self.fault is None and threading.get_ident() == self._thread
+
+    def _backward(self, original: Hook, tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self._listening():
+            return original(tensors, *args, **kwargs)
+        handles = self._safely(self._before_backward)(tensors)
+        if not self._stepped:
+            self._stop_if_enough()
+        self._inside = True
+        try:
+            return original(tensors, *args, **kwargs)
+        finally:
+            self._inside = False
+            for handle in handles or ():
+                handle.remove()
+            if not self._stepped:
+                self._safely(self._after_hand_backward)(None)
+
+    def _grad(self, original: Hook, outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """``torch.autograd.grad`` counts as a training's backward only where no optimizer steps."""
+        leaves = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        ours = (
+            self._listening()
+            and not self._stepped
+            and not kwargs.get("create_graph")
+            and all(leaf.is_leaf for leaf in leaves)
+        )
+        if not ours:
+            return original(outputs, inputs, *args, **kwargs)
+        handles = self._safely(self._before_backward)(outputs)
+        self._inside = True
+        try:
+            gradients = original(outputs, inputs, *args, **kwargs)
+        finally:
+            self._inside = False
+            for handle in handles or ():
+                handle.remove()
+        self._safely(self._after_hand_backward)(list(zip(leaves, gradients, strict=True)))
+        return gradients
+
+    def _scale(self, original: Hook, scaler: Any, outputs: Any) -> Any:
+        """Remember which loss a ``GradScaler`` scaled, so that the record holds the unscaled one."""
+        scaled = original(scaler, outputs)
+        if isinstance(scaled, Tensor) and isinstance(outputs, Tensor):
+            self._scaled = (weakref.ref(scaled), outputs.detach())
+        return scaled
+
+    def _before_backward(self, tensors: Any) -> list[Any]:
+        losses = [tensors] if isinstance(tensors, Tensor) else [t for t in tensors if isinstance(t, Tensor)]
+        if len(losses) != 1 or losses[0].numel() != 1:
+            return []
+        loss = losses[0]
+        if self._began is None:
+            self._began = self.clock()
+        if self._hand and not self._stepped:
+            self._hand_step(False)
+        if self._sentinels and (self._sample is not None or self.step < 50):
+            self._look_for_stale()
+        unscaled = self._scaled[1] if self._scaled is not None and self._scaled[0]() is loss else loss.detach()
+        value: Any = unscaled.item() if loss.device.type == "cpu" else unscaled.clone()
+        self._losses.append(value)
+        if isinstance(value, float) and not math.isfinite(value) and not self._broken:
+            self._report_birth(loss, value)
+        if loss.grad_fn is None:
+            if self.step == 0:
+                self.store.event(self.step, "cut-loss", message="the loss has no graph: it was detached and marked")
+            return []
+        if self._sample is None:
+            return []
+        return self._observe(loss, self._sample)
+
+    def _observe(self, loss: Tensor, sample: Sample) -> list[Any]:
+        graph = autograd.read(loss)
+        if graph is None:
+            return []
+        self.catalog.learn(graph, self.step)
+        handles = []
+        for call in graph.calls:
+            layer = self.catalog.layer(call.weight)
+            data = call.input()
+            if data is not None and data.ndim >= 1 and data.numel():
+                rms, std = measure.spread(data)
+                sample.add(layer, "in_rms", rms)
+                sample.add(layer, "in_spread", std)
+            handles.append(call.node.register_hook(self._safely(functools.partial(self._on_call, sample, layer, call.data))))
+            for node in call.activations:
+                hook = functools.partial(self._on_activation, sample, layer, call.kind, autograd.op_name(node))
+                handles.append(node.register_hook(self._safely(hook)))
+        sample.sights.append(measure.loss_sight(graph, loss))
+        return handles
+
+    def _on_call(
+        self, sample: Sample, layer: int, data: tuple[int, ...], after: Sequence[Any], before: Sequence[Any]
+    ) -> None:
+        """One use of a layer: ``before`` holds the gradient at its output, ``after`` those at its inputs."""
+        if before and before[0] is not None:
+            sample.add(layer, "grad_out", measure.norm(before[0]))
+        for position in data:
+            if position < len(after) and after[position] is not None:
+                sample.add(layer, "grad_in", measure.norm(after[position]))
+
+    def _on_activation(
+        self, sample: Sample, layer: int, kind: str, name: str, after: Sequence[Any], before: Sequence[Any]
+    ) -> None:
+        if not after or after[0] is None or before[0] is None or after[0].shape != before[0].shape:
+            return
+        gradient = after[0]
+        channel = 1 if kind == "conv" and gradient.ndim >= 3 else -1
+        if gradient.ndim == 0:
+            return
+        slope = measure.Slope(gradient, before[0], channel, ACTIVATIONS[name])
+        sample.add(layer, "slope_before", slope.before)
+        sample.add(layer, "slope_after", slope.after)
+        if slope.flat is not None:
+            sample.add(layer, "flat", slope.flat)
+        dead = slope.informative & ~slope.alive
+        sample.add(layer, "dead", dead.sum() / slope.informative.sum().clamp(min=1))
+        alive = slope.alive if layer not in sample.dead else None
+        streak = self._streaks.get(layer)
+        if streak is None or streak.shape != dead.shape or streak.device != dead.device:
+            streak = torch.zeros_like(dead, dtype=torch.int32)
+        if alive is not None:
+            streak = torch.where(slope.alive, torch.zeros_like(streak), streak + slope.informative.to(streak.dtype))
+        else:  # the layer was used before in this update: alive once is alive
+            streak = torch.where(slope.alive, torch.zeros_like(streak), streak)
+        self._streaks[layer] = sample.dead[layer] = streak
+
+    def _report_birth(self, loss: Tensor, value: float) -> None:
+        self._broken = True
+        found = autograd.birth(loss)
+        detail: dict[str, Any] = {"loss": str(value)}
+        if found is not None:
+            detail |= {"origin": found.origin, "operation": found.operation, "share": found.share}
+            detail["rows"] = list(found.rows)
+            detail["parameter"] = self.catalog.name_of(found.parameter)
+        self.store.event(self.step, "non-finite", **detail)
+
+    # -- gradients carried over a step -----------------------------------------------------------------------------
+
+    def _look_for_stale(self) -> None:
+        """Before an accumulation: does a parameter still hold the very gradient of its last step?"""
+        for key, parameter in self._sentinels.items():
+            gradient = parameter.grad
+            stamp = self._used.get(key)
+            held = gradient is not None and stamp == (id(gradient), gradient._version)
+            if held and bool((gradient != 0).any()):
+                self._stale[key] = True  # unless it is cleared before the next step
+            elif gradient is None or not bool((gradient != 0).any()):
+                self._stale[key] = False
+
+    def _watch_sentinel(self, key: int, optimizer: Optimizer) -> None:
+        """Check one small parameter at every step: its gradient shows NaN and stale accumulation early."""
+        sentinel = self._sentinels.get(key)
+        if sentinel is None or sentinel.grad is None:
+            candidates = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+            candidates = [p for p in candidates if not p.grad.is_sparse]
+            if not candidates:
+                return
+            sentinel = self._sentinels[key] = min(candidates[:4], key=lambda p: p.numel())
+        gradient = sentinel.grad
+        if gradient is None:
+            return
+        if not self._broken and gradient.device.type == "cpu" and not math.isfinite(gradient.sum().item()):
+            self._report_bad_gradient(optimizer)
+        if self._sample is not None or self.step < 50:
+            stamp = self._used.get(key)
+            carried = self._stale.get(key, False) and stamp is not None
+            carried = carried and stamp is not None and stamp[0] == id(gradient) and stamp[1] != gradient._version
+            if stamp is not None:
+                self._count_carried(key, carried)
+
+    def _count_carried(self, key: int, carried: bool) -> None:
+        """Keep count of the steps looked at and of those that used a carried-over gradient."""
+        checked, stale = self._carried.get(key, (0, 0))
+        checked, stale = checked + 1, stale + carried
+        self._carried[key] = (checked, stale)
+        if checked in (3, 10, 30) or checked % 100 == 0:
+            self.store.event(self.step, "carried", optimizer=key, checked=checked, stale=stale)
+
+    def _report_bad_gradient(self, optimizer: Optimizer) -> None:
+        self._broken = True
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        bad = [p for p in parameters if not bool(torch.isfinite(p.grad).all())]
+        spoilt = [p for p in parameters if not bool(torch.isfinite(p).all())]
+        self.store.event(
+            self.step,
+            "non-finite",
+            origin="parameter" if spoilt else "backward",
+            loss=str(self._losses[-1]) if self._losses else "",
+            operation="",
+            parameters=[self.catalog.name_of(p) for p in bad],
+            finite=[self.catalog.name_of(p) for p in parameters if all(p is not b for b in bad)],
+        )
+
+    # -- optimizer steps -----------------------------------------------------------------------------------------------
+
+    def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._stepped = True
+        key, new = self.catalog.optimizer(optimizer)
+        if new:
+            self._forced = max(self._forced, FIRST)
+            self._sample = self._sample or Sample()
+        closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
+        if closure is None:
+            self._watch_sentinel(key, optimizer)
+        if self._sample is not None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            self._weigh(self._sample, [(p, p.grad) for p in parameters], keep=True)
+
+    def _weigh(self, sample: Sample, pairs: Sequence[tuple[Tensor, Tensor | None]], keep: bool) -> None:
+        """Norms of gradients, and copies of the parameters to tell the update by."""
+        pairs = [(p, g) for p, g in pairs if g is not None]
+        sample.parameters = [(self.catalog.parameter(p), p) for p, _ in pairs]
+        sample.gradients = measure.norms([g for _, g in pairs if g is not None])
+        sample.before = [p.detach().clone() for p, _ in pairs] if keep else []
+        for key, p in sample.parameters:
+            if key not in self._start:
+                self._start[key] = measure.sketch(p).clone()
+        self._samples += 1
+        if self._samples <= 3 or self._samples % 8 == 0:
+            for (key, p), (_, g) in zip(sample.parameters, pairs, strict=True):
+                axis = self.catalog.unit_axis(p)
+                if axis is not None and g is not None and not g.is_sparse and p.numel() <= 4_000_000:
+                    sample.twins[key] = measure.twins(p, g, axis)
+
+    def _after_step_or_stop(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._safely(self._after_step)(optimizer, args, kwargs)
+        self._stop_if_enough()
+
+    def _stop_if_enough(self) -> None:
+        enough = self.limit is not None and self.step >= self.limit
+        if self.seconds is not None and self._began is not None:
+            enough = enough or self.clock() - self._began > self.seconds
+        if enough:
+            self.store.meta(stopped=True)
+            raise StopTraining
+
+    def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        key, _ = self.catalog.optimizer(optimizer)
+        sentinel = self._sentinels.get(key)
+        if sentinel is not None:
+            gradient = sentinel.grad
+            self._used[key] = (id(gradient), gradient._version) if gradient is not None else (0, 0)
+            self._stale[key] = False
+        rate = optimizer.param_groups[0].get("lr", math.nan)
+        self._finish(key, float(rate))
+
+    def _finish(self, optimizer: int, rate: float) -> None:
+        """Close the update: write its rows and decide how the next one is measured."""
+        now = self.clock()
+        began = self._began if self._began is not None else now
+        losses, self._losses = self._losses, []
+        loss = self._last_loss = sum(losses) / len(losses) if losses else self._last_loss  # two may share a backward
+        self._rows.append((self.step, optimizer, loss, rate, len(losses), now - began))
+        if self._sample is not None:
+            self._write_sample(self._sample, optimizer)
+        if len(self._rows) >= 64 or self._sample is not None:
+            self._settle()
+        self._plan(optimizer, now - began)
+        self.step += 1
+        self.store.tick()
+
+    def _settle(self) -> None:
+        rows, self._rows = self._rows, []
+        waiting = [row[2] for row in rows if isinstance(row[2], Tensor)]
+        values = iter(measure.to_floats(waiting))
+        for row in rows:
+            loss = next(values) if isinstance(row[2], Tensor) else row[2]
+            self.store.put("steps", (*row[:2], _cell(loss), *row[3:]))
+
+    def _plan(self, optimizer: int, elapsed: float) -> None:
+        """Decide whether the next update is measured densely: a cycle is one update of every active optimizer."""
+        self._cycle[optimizer] = self.step
+        active = [key for key, step in self._cycle.items() if step > self.step - RECENT]
+        if self._sample is not None:
+            if any(self._cycle[key] < self._cycle_start for key in active) and self.step - self._cycle_start < RECENT:
+                self._sample = Sample()  # the cycle goes on with the next optimizer
+                return
+            self._cycle_cost = self.spent - self._cycle_spent
+            self._forced = max(0, self._forced - 1)
+            self._next = self._cycle_start + max(1, int(self.step * SPACING))
+        self._sample = None
+        if self._forced or (self.step + 1 >= self._next and self._affordable(elapsed)):
+            self._sample = Sample()
+            self._cycle_start, self._cycle_spent = self.step + 1, self.spent
+
+    def _affordable(self, elapsed: float) -> bool:
+        """Whether the budget allows one more dense measurement; at every doubling of the updates it always does."""
+        if self.step + 1 >= 2 * max(self._cycle_start, FIRST):
+            return True
+        return self.spent + self._cycle_cost <= ALLOWANCE + self.budget * elapsed
+
+    def _write_sample(self, sample: Sample, optimizer: int) -> None:
+        tensors: list[Tensor] = []
+
+        def slot(value: Tensor | None) -> int | None:
+            if value is None:
+                return None
+            tensors.append(value)
+            return len(tensors) - 1
+
+        layer_slots = []
+        for layer, values in sample.layers.items():
+            streak = sample.dead.get(layer)
+            window = (streak >= STREAK).double().mean() if streak is not None else None
+            grads = values.get("grad_out", [])
+            layer_slots.append((
+                layer, len(grads), slot(_mean(values.get("in_rms"))), slot(_mean(values.get("in_spread"))),
+                slot(_length(grads)), slot(_length(values.get("grad_in"))),
+                slot(grads[-1] if len(grads) > 1 else None), slot(grads[0] if len(grads) > 1 else None),
+                slot(_ratio(values)), slot(_mean(values.get("flat"))), slot(_mean(values.get("dead"))), slot(window),
+            ))  # fmt: skip
+        parameters = [p for _, p in sample.parameters]
+        updates: list[Tensor] = []
+        if sample.before:
+            updates = measure.norms(list(torch._foreach_sub([p.detach() for p in parameters], sample.before)))
+        weights = measure.norms([p.detach() for p in parameters])
+        moved = [measure.sketch(p) - self._start[key] for key, p in sample.parameters]
+        scale = [(p.numel() / m.numel()) ** 0.5 for p, m in zip(parameters, moved, strict=True)]
+        far = measure.norms(moved)
+        parameter_slots = [
+            (key, slot(g), slot(w), slot(updates[i]) if updates else None, slot(far[i] * scale[i]), slot(sample.twins.get(key)))
+            for i, ((key, _), g, w) in enumerate(zip(sample.parameters, sample.gradients, weights, strict=True))
+        ]  # fmt: skip
+        floats = measure.to_floats(tensors)
+
+        def fill(cells: tuple[Any, ...], fixed: int) -> tuple[Any, ...]:
+            return (*cells[:fixed], *(None if i is None else _cell(floats[i]) for i in cells[fixed:]))
+
+        for cells in layer_slots:
+            self.store.put("layer_stats", (self.step, optimizer, *fill(cells, 2)))
+        for row in parameter_slots:
+            self.store.put("parameter_stats", (self.step, optimizer, *fill(row, 1)))
+        for sight in sample.sights:
+            self.store.put("losses", (self.step, optimizer, json.dumps(sight)))
+
+    # -- updates written by hand --------------------------------------------------------------------------------------
+
+    def _after_hand_backward(self, gradients: list[tuple[Tensor, Tensor]] | None) -> None:
+        """Remember the parameters as they are, to see at the next backward whether someone moved them."""
+        if gradients is None:
+            leaves = self.catalog.leaves()
+            gradients = [(leaf, leaf.grad) for leaf in leaves if leaf.grad is not None]
+        self._hand = [(weakref.ref(p), measure.sketch(p).clone()) for p, _ in gradients]
+        if self._sample is not None:
+            self._weigh(self._sample, gradients, keep=True)
+
+    def _hand_step(self, last: bool) -> None:
+        """The parameters moved since the last backward and no optimizer did it: that was an update by hand."""
+        moved = last
+        for reference, before in self._hand:
+            parameter = reference()
+            moved = moved or parameter is None or not torch.equal(measure.sketch(parameter), before)
+        if moved:
+            self.catalog.by_hand()
+            self._finish(0, math.nan)
+
+
+def _cell(value: float) -> float | str | None:
+    """SQLite keeps no NaN: non-finite numbers are stored as text."""
+    return value if math.isfinite(value) else str(value)
+
+
+def _mean(values: list[Tensor] | None) -> Tensor | None:
+    return None if not values else values[0] if len(values) == 1 else torch.stack(values).mean()
+
+
+def _length(values: list[Tensor] | None) -> Tensor | None:
+    return None if not values else values[0] if len(values) == 1 else torch.linalg.vector_norm(torch.stack(values))
+
+
+def _ratio(values: dict[str, list[Tensor]]) -> Tensor | None:
+    before, after = _length(values.get("slope_before")), _length(values.get("slope_after"))
+    return None if before is None or after is None else before / after.clamp(min=torch.finfo(after.dtype).tiny)

@@ -1,0 +1,147 @@
+"""Writing a run's file: rows are buffered by the training thread and written by a thread of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sqlite3
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from fallline.record.schema import SCHEMA, TABLES
+
+FLUSH_SECONDS = 0.5  # at most this much of the record is lost when the process is killed
+FILE = "record.sqlite"
+
+Row = tuple[Any, ...]
+
+
+def new_folder(root: Path, name: str) -> tuple[Path, str | None]:
+    """Make ``root/name-1`` (or the next free number).
+
+    Returns the folder, and why it is a temporary one where ``root`` cannot be written to.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 1_000_000):
+            folder = root / f"{name}-{number}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder, None
+        raise OSError(f"{root} already holds 999,999 runs named {name}")
+    except OSError as error:
+        folder = Path(tempfile.mkdtemp(prefix="fallline-")) / f"{name}-1"
+        folder.mkdir()
+        return folder, f"cannot write to {root} ({error.strerror or error}); the record is in {folder}"
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a run's file for writing, with its tables made."""
+    db = sqlite3.connect(path, check_same_thread=False)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=OFF")  # survives the death of the process; only a power cut can lose the tail
+    for table, spec in TABLES.items():
+        db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(spec)})")
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (json.dumps(SCHEMA),))
+    db.commit()
+    return db
+
+
+class Store:
+    """Appends rows to a run's file without making the training wait.
+
+    ``put`` only appends to a list; every ``FLUSH_SECONDS`` the lists are handed to a background thread that writes
+    them in one transaction. When the disk refuses (full, read-only, gone) the first error is kept in ``error``, what
+    is on the disk stays readable, and later rows are dropped.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / FILE
+        self.error: str | None = None
+        self._pid = os.getpid()
+        self._rows: dict[str, list[Row]] = {}
+        self._due = time.monotonic() + FLUSH_SECONDS
+        self._queue: queue.SimpleQueue[dict[str, list[Row]] | None] = queue.SimpleQueue()
+        try:
+            self._db = connect(self.path)
+        except (sqlite3.Error, OSError) as error:
+            self._db = sqlite3.connect(":memory:", check_same_thread=False)
+            self._fail(error)
+        self._thread = threading.Thread(target=self._write_batches, name="fallline-store", daemon=True)
+        self._thread.start()
+
+    def put(self, table: str, row: Row) -> None:
+        """Add one row, in the order of the table's columns."""
+        self._rows.setdefault(table, []).append(row)
+
+    def meta(self, **values: Any) -> None:
+        """Set entries of the ``meta`` table."""
+        for key, value in values.items():
+            self.put("meta", (key, json.dumps(value)))
+
+    def event(self, step: int, kind: str, **detail: Any) -> None:
+        """Add an event with its details."""
+        self.put("events", (step, kind, json.dumps(detail)))
+
+    def tick(self) -> None:
+        """Hand the buffered rows over if it is time; cheap enough for every step."""
+        if time.monotonic() >= self._due:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand the buffered rows to the writing thread."""
+        self._due = time.monotonic() + FLUSH_SECONDS
+        if self._rows and os.getpid() == self._pid:  # a forked worker of a data loader owns no thread and no file
+            self._queue.put(self._rows)
+            self._rows = {}
+
+    def close(self) -> None:
+        """Write everything and close the file."""
+        if os.getpid() != self._pid:
+            return
+        self.flush()
+        self._queue.put(None)
+        self._thread.join()
+        try:
+            self._db.close()
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def _write_batches(self) -> None:
+        while (batch := self._queue.get()) is not None:
+            if self.error is None:
+                self._write(batch)
+
+    def _write(self, batch: dict[str, list[Row]]) -> None:
+        try:
+            with self._db:
+                for table, rows in batch.items():
+                    marks = ",".join("?" * len(TABLES[table]))
+                    self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.error = self.error or f"the record in {self.folder} could not be written further: {error}"
+
+
+def append(folder: Path, table: str, rows: list[Row], replace: bool = False) -> str | None:
+    """Add rows to a finished run (``replace``: instead of those there); the reason where the disk refuses."""
+    try:
+        db = connect(folder / FILE)
+        with db:
+            if replace:
+                db.execute(f"DELETE FROM {table}")
+            marks = ",".join("?" * len(TABLES[table]))
+            db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+        db.close()
+    except (sqlite3.Error, OSError) as error:
+        return f"could not write to {folder}: {error}"
+    return None

@@ -1,0 +1,175 @@
+"""``fix``: tries remedies on a program and says which one to take, with the measured effect."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fallline.diagnosis.finding import Prescription
+from fallline.treatment import trial as trials
+from fallline.treatment.remedies import BY_NAME
+from fallline.treatment.trial import Comparison, Limits, Program, Trial
+
+SECONDS = 30.0  # of training that the untreated program may take before it is stopped
+TRIAL_SECONDS = 12.0  # of training that a trial may take, measured on the untreated program
+SINGLES = 10  # remedies tried one by one
+PAIRS = 4  # combinations of two
+SEEDS = (0, 1)
+CLOSE = 0.02  # of the scale: among remedies this close to the best the mildest is chosen
+
+Progress = Callable[[str], None]
+
+# Remedies that set the same thing: no use together.
+RIVALS = (
+    {"initialise", "activation"}, {"optimizer", "learning-rate"}, {"optimizer", "momentum"}, {"shortcut", "normalise"},
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What came of it."""
+
+    before: Trial
+    comparisons: tuple[Comparison, ...]
+    confirmations: tuple[Comparison, ...]  # of the chosen remedies with further seeds
+    chosen: tuple[Prescription, ...] | None
+    after: Trial | None
+    change: str
+    seconds: float
+
+
+def fix(program: Program, root: Path, progress: Progress = lambda message: None) -> Fix:
+    """Run the program as it is, then under each candidate, and choose.
+
+    A remedy is chosen only if the loss at equal updates is clearly lower than without it, with every seed that the
+    program lets itself be given.
+    """
+    started = time.perf_counter()
+    workers = max(1, min(2, os.cpu_count() or 1))
+    with ThreadPoolExecutor(workers) as pool:
+        progress("running the program as it is")
+        first = Limits(seconds=SECONDS, wall=SECONDS * 4 + trials.GRACE)
+        untreated = list(pool.map(lambda seed: trials.run(program, (), seed, first, root), SEEDS))
+        limits = _limits(untreated[0])
+        clinic = _Clinic(program, root, limits, untreated, pool, workers, progress)
+        comparisons = clinic.singles(candidates(untreated[0]))
+        if not any(c.better and c.solved for c in comparisons):
+            comparisons += clinic.pairs(comparisons)
+        chosen, confirmations = clinic.choose(comparisons)
+    change = "\n\n".join(_change(r, untreated[0]) for r in chosen.trial.remedies) if chosen is not None else ""
+    return Fix(
+        untreated[0], tuple(comparisons), tuple(confirmations),
+        chosen.trial.remedies if chosen is not None else None, chosen.trial if chosen is not None else None,
+        change, time.perf_counter() - started,
+    )  # fmt: skip
+
+
+def candidates(untreated: Trial) -> list[Prescription]:
+    """The remedies of all findings: those of the root cause first, then of what follows from it; none twice."""
+    findings = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
+    found: dict[str, Prescription] = {}
+    for finding in findings:
+        if finding.severity == "info":
+            continue
+        for remedy in finding.remedies:
+            found.setdefault(f"{remedy.name} {sorted(remedy.args.items(), key=str)}", remedy)
+    return list(found.values())[:SINGLES]
+
+
+def _limits(untreated: Trial) -> Limits:
+    training = untreated.main
+    if untreated.run is None or training is None:
+        return Limits(wall=trials.GRACE)
+    updates = len(untreated.run.steps)
+    seconds = float(untreated.run.meta.get("training_seconds", 0.0))
+    stopped = untreated.run.meta.get("stopped", False)
+    if seconds > TRIAL_SECONDS or stopped:
+        updates = max(50, int(updates * min(1.0, TRIAL_SECONDS / max(seconds, 1e-9))))
+        return Limits(updates=updates, wall=5 * TRIAL_SECONDS + trials.GRACE)
+    return Limits(wall=5 * untreated.seconds + trials.GRACE)
+
+
+def _change(remedy: Prescription, untreated: Trial) -> str:
+    assert untreated.run is not None
+    return BY_NAME[remedy.name].change(remedy.args, untreated.run)
+
+
+@dataclass
+class _Clinic:
+    program: Program
+    root: Path
+    limits: Limits
+    untreated: list[Trial]
+    pool: ThreadPoolExecutor
+    workers: int
+    progress: Progress
+
+    def singles(self, remedies: Sequence[Prescription]) -> list[Comparison]:
+        """Try one after the other, as many at a time as there are cores; stop when one leaves nothing to gain."""
+        return self._try([(remedy,) for remedy in remedies])
+
+    def pairs(self, comparisons: Sequence[Comparison]) -> list[Comparison]:
+        """Combine the best two by two."""
+        best = sorted((c for c in comparisons if math.isfinite(c.after)), key=lambda c: c.after)
+        doses: dict[str, Prescription] = {}
+        for comparison in best:
+            for remedy in comparison.trial.remedies:
+                doses.setdefault(remedy.name, remedy)
+        both = [
+            pair
+            for pair in itertools.combinations(list(doses.values())[:4], 2)
+            if {pair[0].name, pair[1].name} not in RIVALS
+        ]
+        return self._try(both[:PAIRS])
+
+    def _try(self, combinations: Sequence[tuple[Prescription, ...]]) -> list[Comparison]:
+        results: list[Comparison] = []
+        for start in range(0, len(combinations), self.workers):
+            batch = combinations[start : start + self.workers]
+            for number, remedies in enumerate(batch, start + 1):
+                self.progress(f"trial {number} of {len(combinations)}: {describe(remedies)}")
+            done = self.pool.map(lambda remedies: self._run(remedies, SEEDS[0]), batch)
+            results += [trials.compare(self.untreated[0], trial) for trial in done]
+            if any(c.better and c.solved for c in results):
+                break
+        return results
+
+    def _run(self, remedies: tuple[Prescription, ...], seed: int) -> Trial:
+        return trials.run(self.program, remedies, seed, self.limits, self.root)
+
+    def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison]]:
+        """The mildest of the best that is better with every seed."""
+        better = [c for c in comparisons if c.better]
+        confirmations: list[Comparison] = []
+        while better:
+            best = min(c.after for c in better)
+            chosen = next(c for c in better if c.after <= best + CLOSE * c.scale)
+            if not self._seedable():
+                return chosen, confirmations
+            self.progress(f"with another seed: {describe(chosen.trial.remedies)}")
+            again = trials.compare(self.untreated[1], self._run(chosen.trial.remedies, SEEDS[1]))
+            confirmations.append(again)
+            if again.better:
+                return chosen, confirmations
+            better.remove(chosen)
+        return None, confirmations
+
+    def _seedable(self) -> bool:
+        """Whether another seed gives another run."""
+        a, b = (t.main for t in self.untreated)
+        if a is None or b is None or len(a.loss) != len(b.loss):
+            return a is not None and b is not None
+        return not np.array_equal(a.loss, b.loss, equal_nan=True)
+
+
+def describe(remedies: Sequence[Prescription]) -> str:
+    """The remedies in a few words."""
+    return " + ".join(remedy.why for remedy in remedies)

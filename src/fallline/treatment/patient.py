@@ -1,0 +1,221 @@
+"""The live objects of a program that is about to run, as far as remedies reach them."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.overrides import TorchFunctionMode
+
+from fallline.record import graph, names
+
+Activation = Callable[[Tensor], Tensor]
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": torch.nn.functional.relu,
+    "leaky_relu": torch.nn.functional.leaky_relu,
+    "gelu": torch.nn.functional.gelu,
+    "selu": torch.nn.functional.selu,
+    "tanh": torch.tanh,
+    "identity": lambda x: x,
+}
+ACTIVATION_CALLS = frozenset(
+    "relu relu_ sigmoid sigmoid_ tanh tanh_ exp exp_ gelu elu elu_ selu selu_ celu silu mish softplus hardtanh relu6 "
+    "hardsigmoid hardswish leaky_relu leaky_relu_ rrelu threshold softsign logsigmoid prelu".split()
+)
+MULTIPLICATIONS = frozenset("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm addmm".split())
+
+
+@dataclass
+class Edit:
+    """What happens to the output of one layer on its way to the next."""
+
+    activation: Activation | None = None  # instead of the program's own
+    normalise: bool = False
+    shortcut: bool = False  # add the layer's input to its output
+    bridge: bool = False  # pass the layer's input on instead of its output
+
+
+class Surgery(TorchFunctionMode):
+    """Changes what follows a layer while the program's forward pass runs, be it a module or a function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.edits: dict[int, Edit] = {}
+        self._current: int | None = None
+
+    def edit(self, weight: Tensor) -> Edit:
+        """The edit of the layer that multiplies by this weight."""
+        return self.edits.setdefault(id(weight), Edit())
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Iterable[type], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in ACTIVATION_CALLS and self._current in self.edits:
+            replacement = self.edits[self._current].activation
+            if replacement is not None and args:
+                return replacement(args[0])
+        output = func(*args, **kwargs)
+        if name in MULTIPLICATIONS and self.edits:
+            output = self._after(args, output)
+        return output
+
+    def _after(self, args: Sequence[Any], output: Any) -> Any:
+        weight = next((w for a in args[:3] if (w := _leaf(a)) is not None), None)
+        if weight is None:
+            return output
+        self._current = id(weight)
+        edit = self.edits.get(self._current)
+        if edit is None:
+            return output
+        if (edit.shortcut or edit.bridge) and args[0].shape == output.shape:
+            output = args[0] if edit.bridge else output + args[0]
+        if edit.normalise:
+            output = _normalised(output)
+        return output
+
+
+def _leaf(value: Any) -> Tensor | None:
+    """The weight itself, or the weight that this is a view of."""
+    if not isinstance(value, Tensor):
+        return None
+    base = value if value.is_leaf else value._base
+    return base if base is not None and base.is_leaf and base.requires_grad and base.ndim >= 2 else None
+
+
+def _normalised(output: Tensor) -> Tensor:
+    """Layer normalisation without parameters, over the units (and positions, for images)."""
+    shape = output.shape[1:] if output.ndim > 2 else output.shape[-1:]
+    return torch.nn.functional.layer_norm(output, tuple(shape))
+
+
+class Patient:
+    """Hooks into a program that has not started yet.
+
+    Remedies register here what they want to do; ``operate`` puts the hooks in place. This belongs to the processes of
+    trials only: unlike the recorder, it changes the training, and that is its purpose.
+    """
+
+    def __init__(self) -> None:
+        self.surgery = Surgery()
+        self.optimizers: list[weakref.ref[Optimizer]] = []
+        self._ready: list[tuple[Sequence[str], Callable[[list[Tensor]], None]]] = []
+        self._first_sight: list[Callable[[Optimizer], None]] = []
+        self._before_update: list[Callable[[list[Tensor]], None]] = []
+        self._before_step: list[Callable[[Optimizer], None]] = []
+        self._after_step: list[Callable[[Optimizer], None]] = []
+
+    # -- what remedies ask for ------------------------------------------------------------------------------------------
+
+    def when_ready(self, parameters: Sequence[str], act: Callable[[list[Tensor]], None]) -> None:
+        """Call ``act`` with these parameters, once, before the first training forward pass that uses them."""
+        self._ready.append((parameters, act))
+
+    def for_each_optimizer(self, act: Callable[[Optimizer], None]) -> None:
+        """Call ``act`` with every optimizer, once, before its first step."""
+        self._first_sight.append(act)
+
+    def before_update(self, act: Callable[[list[Tensor]], None]) -> None:
+        """Call ``act`` before every update with the parameters that have a gradient, also where no optimizer steps."""
+        self._before_update.append(act)
+
+    def around_step(self, before: Callable[[Optimizer], None] | None, after: Callable[[Optimizer], None] | None) -> None:
+        """Call ``before`` and ``after`` at every optimizer step."""
+        self._before_step += [before] if before else []
+        self._after_step += [after] if after else []
+
+    # -- putting it in place ------------------------------------------------------------------------------------------
+
+    def operate(self) -> None:
+        """Put every hook in place, for the rest of the process."""
+        self.surgery.__enter__()
+        register_module_forward_pre_hook(lambda module, args: self._attend())
+        register_optimizer_step_pre_hook(self._step_begins)
+        register_optimizer_step_post_hook(self._step_ends)
+        backward = torch.autograd.backward
+
+        @functools.wraps(backward)
+        def attended(tensors: Any, *args: Any, **kwargs: Any) -> None:
+            self._meet_optimizers()
+            by_hand = graph.read(tensors) if not self.optimizers and isinstance(tensors, Tensor) else None
+            backward(tensors, *args, **kwargs)
+            self._attend()
+            if by_hand is not None:
+                leaves = [leaf for leaf in by_hand.leaves if leaf.grad is not None]
+                for act in self._before_update:
+                    act(leaves)
+
+        torch.autograd.backward = attended
+
+    def _attend(self) -> None:
+        """Do what waits for parameters, for those that can be found by now."""
+        waiting, self._ready = self._ready, []
+        for wanted, act in waiting:
+            tensors = names.find_parameters(wanted)
+            if tensors is None:
+                self._ready.append((wanted, act))
+            else:
+                with torch.no_grad():
+                    act(tensors)
+
+    def _meet_optimizers(self) -> None:
+        if len(self.optimizers) and not self._first_sight:
+            return
+        known = {id(optimizer) for reference in self.optimizers if (optimizer := reference()) is not None}
+        if known and all(optimizer() is not None for optimizer in self.optimizers):
+            return
+        for optimizer in [o for o in gc.get_objects() if issubclass(type(o), Optimizer) and id(o) not in known]:
+            if not hasattr(optimizer, "param_groups"):
+                continue
+            self.optimizers.append(weakref.ref(optimizer))
+            for act in self._first_sight:
+                act(optimizer)
+
+    def _step_begins(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if all(reference() is not optimizer for reference in self.optimizers):
+            self.optimizers.append(weakref.ref(optimizer))
+            for act in self._first_sight:
+                act(optimizer)
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        for update in self._before_update:
+            update(parameters)
+        for before in self._before_step:
+            before(optimizer)
+
+    def _step_ends(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        for act in self._after_step:
+            act(optimizer)
+
+
+def exchange(optimizer: Optimizer, kind: str) -> None:
+    """Make an optimizer one of another class, in place, so that every reference to it stays good.
+
+    Its parameter groups keep their learning rate and weight decay and take the other settings of the new class.
+    """
+    new_class: type[Optimizer] = getattr(torch.optim, kind)
+    template = new_class([torch.zeros(1, requires_grad=True)])  # also makes torch wrap the class's step with its hooks
+    scheduled = "step" in vars(optimizer)
+    optimizer.__class__ = new_class
+    optimizer.defaults = template.defaults
+    for group in optimizer.param_groups:
+        group.update({key: value for key, value in template.defaults.items() if key not in ("lr", "weight_decay")})
+    optimizer.state.clear()
+    if scheduled:  # a schedule counts steps through a wrapper of its own; keep it content
+
+        def step(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+            self._opt_called = True
+            return new_class.step(self, *args, **kwargs)
+
+        step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
+        optimizer.step = MethodType(step, optimizer)  # type: ignore[method-assign]

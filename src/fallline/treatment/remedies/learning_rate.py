@@ -1,0 +1,79 @@
+"""Another learning rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.optim.optimizer import Optimizer
+
+from fallline.diagnosis.finding import Finding, Prescription, text
+from fallline.record.run import Run
+from fallline.treatment.patient import Patient
+
+
+@dataclass(frozen=True)
+class LearningRate:
+    """Multiply the learning rate by a factor: half the measured limit of stability, or steps of ten."""
+
+    name: str = "learning-rate"
+    treats: frozenset[str] = frozenset(
+        {
+            "learning-rate-too-high", "learning-rate-too-low", "plateau", "dead-units", "exploding-gradient", "oscillating-loss",
+            "saddle-point", "ill-conditioned", "non-finite", "unscaled-data", "saturated-units", "loss-spike",
+        }
+    )  # fmt: skip
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """Doses in the direction the finding asks for, the smallest change first."""
+        lr = _rate(run)
+        limit = finding.evidence.get("limit")
+        if limit is not None and math.isfinite(lr):
+            factors = [0.5 * limit / lr]
+        elif finding.code in ("learning-rate-too-low", "plateau", "saddle-point", "ill-conditioned"):
+            factors = [10.0, 100.0] if finding.code != "ill-conditioned" else [3.0, 10.0]
+        else:
+            factors = [0.1, 0.01]
+        return [Prescription(self.name, {"factor": _short(f), "lr": _short(f * lr)}, _why(f, lr, limit)) for f in factors]
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """Scale the rate around every step, so that schedules keep their shape; updates by hand through their gradient."""
+        factor = float(args["factor"])
+
+        def scale(optimizer: Optimizer) -> None:
+            for group in optimizer.param_groups:
+                group["lr"] = group["lr"] * factor
+
+        def restore(optimizer: Optimizer) -> None:
+            for group in optimizer.param_groups:
+                group["lr"] = group["lr"] / factor
+
+        def shrink(parameters: list[torch.Tensor]) -> None:
+            if not patient.optimizers:
+                torch._foreach_mul_([p.grad for p in parameters if p.grad is not None], factor)
+
+        patient.around_step(scale, restore)
+        patient.before_update(shrink)
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """The new number."""
+        if not math.isfinite(args["lr"]):
+            return f"Multiply the learning rate of your update by {args['factor']:g}."
+        training = run.trainings[0].optimizer
+        return f"torch.optim.{training.kind}(…, lr={args['lr']:g})  # instead of lr={_rate(run):g}; a schedule keeps its shape"
+
+
+def _rate(run: Run) -> float:
+    rates = [float(r) for t in run.trainings for r in t.steps["lr"] if math.isfinite(r)]
+    return max(rates) if rates else math.nan
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.2g}") if math.isfinite(value) else value
+
+
+def _why(factor: float, lr: float, limit: float | None) -> str:
+    known = f"lr {text(_short(lr * factor))} instead of {text(lr)}" if math.isfinite(lr) else f"the learning rate times {factor:g}"
+    return known + (f", half the limit of stability {text(limit)}" if limit is not None else "")

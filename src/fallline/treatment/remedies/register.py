@@ -1,0 +1,55 @@
+"""Parameters handed to the optimizer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.optim.optimizer import Optimizer
+
+from fallline.diagnosis.finding import Finding, Prescription
+from fallline.record.run import Run
+from fallline.treatment.patient import Patient
+from fallline.treatment.remedies import layers
+
+
+@dataclass(frozen=True)
+class Register:
+    """Give the optimizer the parameters that it does not know."""
+
+    name: str = "register-parameters"
+    treats: frozenset[str] = frozenset({"no-gradient"})
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """All parameters that took part and are in no optimizer."""
+        known = {p for o in run.optimizers for p in o.parameters}
+        missing = [p for p in run.parameters if p.model and p.id not in known]
+        if not missing or not any(o.id for o in run.optimizers):
+            return []
+        names = [p.name for p in missing]
+        hidden = any(not p.registered for p in missing)
+        why = "keep the layers in nn.ModuleList, so that model.parameters() holds them" if hidden else (
+            "give all parameters of the model to the optimizer"
+        )  # fmt: skip
+        return [Prescription(self.name, {"parameters": names, "hidden": hidden}, why)]
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """Add them to the first optimizer as soon as both can be found."""
+        found: list[Tensor] = []
+
+        def add(optimizer: Optimizer) -> None:
+            if found:
+                optimizer.add_param_group({"params": list(found)})
+                found.clear()
+
+        patient.when_ready(args["parameters"], found.extend)
+        patient.around_step(add, lambda optimizer: optimizer.zero_grad())  # a loop may clear only what it knows
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """Where the parameters have to go."""
+        names = layers.listed(args["parameters"])
+        if args["hidden"]:
+            owner = args["parameters"][0].partition("[")[0]
+            return f"self.{owner} = nn.ModuleList(…)  # instead of a plain list; it holds {names}"
+        return f"Make the optimizer after the model, with all of its parameters; missing are {names}."

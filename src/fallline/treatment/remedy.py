@@ -1,0 +1,28 @@
+"""What a remedy is."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from fallline.diagnosis.finding import Finding, Prescription
+from fallline.record.run import Run
+from fallline.treatment.patient import Patient
+
+
+class Remedy(Protocol):
+    """One kind of change, applied to the live objects of an unchanged program."""
+
+    name: str
+    treats: frozenset[str]  # codes
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """Doses for this finding, the mildest first, their arguments read off the run; none where it does not apply."""
+        ...
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """Arrange for the change in the program that is about to run."""
+        ...
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """What the user writes in the program to get the same."""
+        ...

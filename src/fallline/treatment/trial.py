@@ -1,0 +1,177 @@
+"""Paired trials: the same program, seed, data order and number of updates, with and without a change."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fallline.diagnosis.diagnose import Diagnosis, diagnose
+from fallline.diagnosis.finding import Prescription
+from fallline.diagnosis.outcome import judge
+from fallline.record.run import Run, Training, read
+from fallline.treatment.prescribe import prescribe
+
+BUDGET = 0.10  # a trial may measure more often than a normal run: evidence is its purpose
+CLEARLY = 0.05  # a loss is clearly better when it is lower by this share of the constant prediction's loss (or its own)
+GRACE = 60.0  # seconds a trial may take beyond five times the untreated program
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program on disk and its arguments."""
+
+    path: str  # of the script, or the name of a module
+    args: tuple[str, ...] = ()
+    module: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition(".")[2] if self.module else Path(self.path).stem
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a trial goes; None: to the end of the program."""
+
+    updates: int | None = None
+    seconds: float | None = None  # of training
+    wall: float | None = None  # of the whole process, after which it is ended
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of the program under some remedies (none: the program as it is)."""
+
+    remedies: tuple[Prescription, ...]
+    seed: int
+    run: Run | None  # None where the process left no record
+    diagnosis: Diagnosis | None
+    exit: int
+    seconds: float
+    error: str = ""
+
+    @property
+    def main(self) -> Training | None:
+        """The training that made most updates."""
+        trainings = self.run.trainings if self.run is not None else ()
+        return max(trainings, key=lambda t: len(t.loss), default=None)
+
+    def codes(self, *severities: str) -> set[str]:
+        findings = self.diagnosis.findings if self.diagnosis is not None else ()
+        return {f.code for f in findings if not severities or f.severity in severities}
+
+
+def run(
+    program: Program,
+    remedies: Sequence[Prescription],
+    seed: int,
+    limits: Limits,
+    root: Path,
+    passthrough: bool = False,
+    threads: int | None = 1,
+) -> Trial:
+    """Run one trial in a process of its own and read what it recorded.
+
+    ``passthrough``: its output is the user's (for the last, full run); otherwise it is kept from the terminal.
+    """
+    spec = {
+        "program": program.path, "args": list(program.args), "module": program.module, "seed": seed,
+        "remedies": [asdict(r) for r in remedies], "limit": limits.updates, "seconds": limits.seconds,
+        "budget": BUDGET, "root": str(root), "name": program.name,
+    }  # fmt: skip
+    started = time.perf_counter()
+    before = set(root.glob("*")) if root.is_dir() else set()
+    with tempfile.TemporaryDirectory(prefix="fallline-") as folder:
+        root_here = root if passthrough else Path(folder)
+        spec["root"] = str(root_here)
+        file = Path(folder) / "spec.json"
+        file.write_text(json.dumps(spec))
+        environment = dict(os.environ) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+        command = [sys.executable, "-m", "fallline.treatment.child", str(file)]
+        output = None if passthrough else subprocess.PIPE
+        try:
+            done = subprocess.run(
+                command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, timeout=limits.wall, check=False
+            )
+            status, error = done.returncode, (done.stderr or b"").decode(errors="replace")[-2000:]
+        except subprocess.TimeoutExpired:
+            status, error = 124, f"ended after {limits.wall:.0f} s"
+        seconds = time.perf_counter() - started
+        made = sorted((set(root_here.glob("*/record.sqlite"))), key=lambda p: p.stat().st_mtime)
+        made = [p for p in made if p.parent not in before]
+        recorded = read(made[-1].parent) if made else None
+    judged = prescribe(diagnose(recorded), recorded) if recorded is not None else None
+    return Trial(tuple(remedies), seed, recorded, judged, status, seconds, error)
+
+
+def end_loss(trial: Trial, updates: int) -> float:
+    """Median loss over the last tenth of the first ``updates`` updates; infinite where it is not finite or not there."""
+    training = trial.main
+    if training is None or not len(training.loss):
+        return math.inf
+    loss = training.loss[:updates]
+    if len(loss) < 0.9 * updates:
+        return math.inf
+    tail = loss[-max(1, len(loss) // 10) :]
+    return float(np.median(tail)) if np.isfinite(tail).all() else math.inf
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A trial held against the untreated program with the same seed."""
+
+    trial: Trial
+    updates: int
+    before: float  # loss at the end, untreated
+    after: float  # the same under the remedies
+    scale: float  # what a difference is measured by
+    cleared: tuple[str, ...]
+    new: tuple[str, ...]
+
+    @property
+    def better(self) -> bool:
+        """Clearly lower at the same number of updates, and nothing new broke."""
+        broke = self.new and not self.solved
+        return self.gain > CLEARLY and not broke
+
+    @property
+    def gain(self) -> float:
+        """Improvement as a share of the scale; infinite losses count as one scale above it."""
+        if not math.isfinite(self.after):
+            return -math.inf
+        before = self.before if math.isfinite(self.before) else 2 * self.scale
+        return (min(before, 2 * self.scale) - self.after) / self.scale
+
+    @property
+    def solved(self) -> bool:
+        """Hardly anything of the loss is left to gain."""
+        return math.isfinite(self.after) and self.after < 0.1 * self.scale
+
+
+def compare(untreated: Trial, trial: Trial) -> Comparison:
+    """Hold a trial against the untreated program."""
+    base, other = untreated.main, trial.main
+    lengths = [len(t.loss) for t in (base, other) if t is not None and len(t.loss)]
+    updates = min(lengths, default=0) if trial.exit == 0 else max(lengths, default=0)
+    before = end_loss(untreated, len(base.loss) if base is not None else 0)
+    if base is not None and len(base.loss) >= updates > 0:
+        before = end_loss(untreated, updates)
+    outcome = judge(base) if base is not None and len(base.loss) else None
+    trivial = outcome.trivial if outcome is not None else None
+    reference = trivial or (before if math.isfinite(before) else (outcome.first if outcome is not None else 1.0))
+    scale = abs(reference) if math.isfinite(reference) and reference else 1.0
+    now, then = trial.codes("error", "warning"), untreated.codes("error", "warning")
+    return Comparison(
+        trial, updates, before, end_loss(trial, updates), scale,
+        tuple(sorted(then - now)), tuple(sorted(trial.codes("error") - then)),
+    )  # fmt: skip

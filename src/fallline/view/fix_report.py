@@ -1,0 +1,98 @@
+"""What came of trying remedies: for a terminal and as JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from fallline.diagnosis.finding import text
+from fallline.treatment.fix import Fix, describe
+from fallline.treatment.trial import Comparison, Trial
+from fallline.view import json_report, terminal
+
+
+def as_json(fix: Fix) -> dict[str, Any]:
+    """The report in the schema that other tools read."""
+    return {
+        "schema": json_report.SCHEMA,
+        "before": _trial(fix.before),
+        "trials": [_comparison(c) for c in (*fix.comparisons, *fix.confirmations)],
+        "chosen": None if fix.chosen is None else [{"name": r.name, "args": r.args} for r in fix.chosen],
+        "after": None if fix.after is None else _trial(fix.after),
+        "change": fix.change,
+        "seconds": fix.seconds,
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    if trial.run is None or trial.diagnosis is None:
+        return {"schema": json_report.SCHEMA, "error": trial.error, "program": {"exit": trial.exit}}
+    return json_report.report(trial.run, trial.diagnosis)
+
+
+def _comparison(comparison: Comparison) -> dict[str, Any]:
+    finite = {k: v if math.isfinite(v) else None for k, v in (("before", comparison.before), ("after", comparison.after))}
+    return {
+        "remedies": [{"name": r.name, "args": asdict(r)["args"]} for r in comparison.trial.remedies],
+        "seed": comparison.trial.seed, "steps": comparison.updates, "loss": finite, "cleared": list(comparison.cleared),
+        "new": list(comparison.new), "better": comparison.better, "seconds": comparison.trial.seconds,
+    }  # fmt: skip
+
+
+def show(fix: Fix, program: str) -> None:
+    """Print the report to standard error."""
+    console = Console(stderr=True, highlight=False)
+    width = min(console.width, 100) if console.is_terminal else 80
+    if fix.before.run is not None and fix.before.diagnosis is not None:
+        console.print(terminal.report(fix.before.run, fix.before.diagnosis, program), width=width)
+    else:
+        console.print(Text(f"{program} could not be recorded: {fix.before.error.strip()}", style="red"), width=width)
+    if fix.comparisons:
+        console.print(_table(fix), width=width)
+    console.print(_verdict(fix), width=width)
+    if fix.change:
+        console.print(Padding(Text(fix.change), (1, 0, 1, 2)), width=width)
+
+
+def _table(fix: Fix) -> Table:
+    updates = fix.comparisons[0].updates
+    table = Table(title=f"\nTrials: the loss after {updates} updates", title_justify="left", box=None, padding=(0, 1), expand=True)
+    table.add_column("", width=1)
+    table.add_column("change", ratio=1)
+    table.add_column("without", justify="right", no_wrap=True)
+    table.add_column("with", justify="right", no_wrap=True)
+    for comparison in (*fix.comparisons, *fix.confirmations):
+        chosen = fix.chosen is not None and comparison.trial.remedies == fix.chosen
+        name = describe(comparison.trial.remedies) + (f" (seed {comparison.trial.seed})" if comparison.trial.seed else "")
+        if comparison.new:
+            name += f"; new: {', '.join(comparison.new)}"
+        style = "bold green" if chosen else "" if comparison.better else "dim"
+        mark = "✓" if comparison.better else "–"
+        table.add_row(mark, name, _loss(comparison.before), _loss(comparison.after), style=style)
+    return table
+
+
+def _loss(value: float) -> str:
+    return text(value) if math.isfinite(value) else "not finite"
+
+
+def _verdict(fix: Fix) -> Text:
+    findings = fix.before.diagnosis.findings if fix.before.diagnosis is not None else ()
+    said = Text("\n")
+    if fix.chosen is not None:
+        seeds = 1 + len([c for c in fix.confirmations if c.better])
+        said.append(f"✓ Change this ({seeds} seed{'s' * (seeds > 1)}, {fix.seconds:.0f} s of trials): ", style="bold green")
+        said.append(describe(fix.chosen))
+    elif not findings:
+        said.append("✓ Nothing is wrong with this training: it is left alone.", style="bold green")
+    elif not fix.comparisons:
+        said.append("No remedy is known for this that a running program could take.", style="bold yellow")
+    else:
+        said.append("Nothing that was tried is clearly better than leaving the program alone.", style="bold yellow")
+    return said

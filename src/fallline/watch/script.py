@@ -1,0 +1,111 @@
+"""Running somebody's program, unchanged, with a recorder listening."""
+
+from __future__ import annotations
+
+import builtins
+import runpy
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, TracebackType
+
+from fallline.record.recorder import StopTraining
+
+
+class ScriptError(Exception):
+    """The program cannot be started; the message says why."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a program ended."""
+
+    exit: int  # what its exit status would be without fallline
+    error: str | None = None  # last line of its traceback
+    interrupted: bool = False
+    stopped: bool = False  # by the recorder's limit of updates
+
+
+def load(script: Path) -> Callable[[], None]:
+    """Compile a script; what is returned runs it as ``__main__`` in this process.
+
+    Raises:
+        ScriptError: there is no such file, or it is not Python.
+    """
+    try:
+        source = script.read_bytes()
+    except OSError as error:
+        raise ScriptError(f"cannot read {script}: {error.strerror}") from error
+    try:
+        code = compile(source, str(script), "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        where = f" at line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ScriptError(f"{script} is not valid Python{where}: {error}") from error
+
+    def execute() -> None:
+        main = ModuleType("__main__")
+        main.__dict__.update(__file__=str(script), __builtins__=builtins)
+        sys.modules["__main__"] = main
+        sys.path[0] = str(script.parent.resolve())
+        exec(code, main.__dict__)
+
+    return execute
+
+
+def load_module(name: str) -> Callable[[], None]:
+    """Like :func:`load` for ``python -m name``."""
+    try:
+        found = runpy._get_module_details(name)  # type: ignore[attr-defined]
+    except Exception as error:
+        raise ScriptError(f"cannot run module {name}: {error}") from error
+    sys.argv[0] = found[1].origin
+
+    def execute() -> None:
+        sys.path[0] = str(Path.cwd())
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+    return execute
+
+
+def execute(program: Callable[[], None]) -> Ending:
+    """Run a loaded program to its end, whatever end that is, and tell it.
+
+    A traceback is printed to stderr as Python would, without fallline's own frames.
+    """
+    try:
+        program()
+    except StopTraining:
+        return Ending(0, stopped=True)
+    except SystemExit as end:
+        return Ending(_status(end))
+    except KeyboardInterrupt as error:
+        _print(error)
+        return Ending(130, "KeyboardInterrupt", interrupted=True)
+    except BaseException as error:
+        _print(error)
+        return Ending(1, traceback.format_exception_only(error)[-1].strip())
+    return Ending(0)
+
+
+def _status(end: SystemExit) -> int:
+    if end.code is None:
+        return 0
+    if isinstance(end.code, int):
+        return end.code
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def _print(error: BaseException) -> None:
+    sys.stdout.flush()
+    error.__traceback__ = _trim(error.__traceback__)
+    sys.excepthook(type(error), error, error.__traceback__)
+
+
+def _trim(frames: TracebackType | None) -> TracebackType | None:
+    """Drop the frames of fallline and runpy at the top of a traceback."""
+    while frames is not None and frames.tb_frame.f_globals.get("__name__", "") in (__name__, "runpy"):
+        frames = frames.tb_next
+    return frames
