@@ -36,7 +36,9 @@ class Watch:
         folder: where the record lies.
     """
 
-    def __init__(self, model: Any, optimizer: Any, loss_fn: Callable[..., Any] | None, budget: float, root: Path) -> None:
+    def __init__(
+        self, model: Any, optimizer: Any, loss_fn: Callable[..., Any] | None, budget: float, root: Path
+    ) -> None:
         from torch import nn
         from torch.optim import Optimizer
 
@@ -129,7 +131,9 @@ def run(
         print(f"fallline: {error}", file=sys.stderr)
         sys.exit(2)
     session = Session(Path(script).stem if not module else script.rpartition(".")[2], root, budget)
-    json_file, html_file = (path and path.absolute() for path in (json_file, html_file))  # the program may change directory
+    json_file, html_file = (
+        path and path.absolute() for path in (json_file, html_file)
+    )  # the program may change directory
     session.start(list(sys.argv))
     ending = runner.execute(program)
     session.stop(ending.exit, ending.error)

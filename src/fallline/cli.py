@@ -120,4 +120,3 @@ def _fail(message: str) -> None:
 def main() -> None:
     """The entry point."""
     app()
-

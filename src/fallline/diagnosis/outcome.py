@@ -125,7 +125,9 @@ def _mse(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
         return None, ""
     rows = sights[0]["target"]["shape"][0]
     whole = len(sights) > 1 and len({s["target"]["mean"] for s in sights}) == 1  # every batch is the whole data set
-    return float(np.nanmean(variances)) * ((rows - 1) / rows if whole else 1.0), "the variance of the targets, a prediction of their mean"
+    return float(np.nanmean(variances)) * (
+        (rows - 1) / rows if whole else 1.0
+    ), "the variance of the targets, a prediction of their mean"
 
 
 def _bce(sights: list[dict[str, Any]]) -> tuple[float | None, str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 # Operations that only rearrange a tensor: a parameter seen through them is still that parameter.
 VIEWS = frozenset(
-    "t transpose permute view unsafeview reshapealias expand unsqueeze squeeze clone tocopy slice select "
-    "split unsafesplit chunk unbind alias contiguous".split()
+    ["t", "transpose", "permute", "view", "unsafeview", "reshapealias", "expand", "unsqueeze", "squeeze", "clone", "tocopy", "slice", "select", "split", "unsafesplit", "chunk", "unbind", "alias", "contiguous"]
 )
 # Elementwise activations with the largest slope they can have (None: unbounded).
 ACTIVATIONS: dict[str, float | None] = {
@@ -18,8 +17,7 @@ ACTIVATIONS: dict[str, float | None] = {
 SATURATING = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softplus", "logsigmoid", "clamp")
 # Operations whose slope is infinite or undefined somewhere in (or at the edge of) their domain.
 SINGULAR = frozenset(
-    "sqrt rsqrt log log2 log10 log1p div reciprocal pow linalgvectornorm norm acos asin acosh atanh std var "
-    "cdist exp tan logit xlogy".split()
+    ["sqrt", "rsqrt", "log", "log2", "log10", "log1p", "div", "reciprocal", "pow", "linalgvectornorm", "norm", "acos", "asin", "acosh", "atanh", "std", "var", "cdist", "exp", "tan", "logit", "xlogy"]
 )
 LOSSES = {
     "mseloss": "mse", "nllloss": "nll", "nllloss2d": "nll", "binarycrossentropy": "bce",

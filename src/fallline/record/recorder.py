@@ -253,7 +253,9 @@ class Recorder:
                 rms, std = measure.spread(data)
                 sample.add(layer, "in_rms", rms)
                 sample.add(layer, "in_spread", std)
-            handles.append(call.node.register_hook(self._safely(functools.partial(self._on_call, sample, layer, call.data))))
+            handles.append(
+                call.node.register_hook(self._safely(functools.partial(self._on_call, sample, layer, call.data)))
+            )
             for node in call.activations:
                 hook = functools.partial(self._on_activation, sample, layer, call.kind, autograd.op_name(node))
                 handles.append(node.register_hook(self._safely(hook)))

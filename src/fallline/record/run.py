@@ -233,7 +233,9 @@ def runs(root: Path | str = "runs") -> list[Path]:
 def _read(db: sqlite3.Connection, folder: Path) -> Run:
     meta = {key: json.loads(value) for key, value in db.execute("SELECT key, value FROM meta")}
     if meta.get("schema", 0) > SCHEMA:
-        raise RunError(f"{folder} was written with schema {meta['schema']}, this fallline reads up to {SCHEMA}: upgrade it")
+        raise RunError(
+            f"{folder} was written with schema {meta['schema']}, this fallline reads up to {SCHEMA}: upgrade it"
+        )
 
     def rows(table: str) -> Iterator[tuple[Any, ...]]:
         return iter(db.execute(f"SELECT {', '.join(columns(table))} FROM {table} ORDER BY rowid"))
@@ -243,12 +245,20 @@ def _read(db: sqlite3.Connection, folder: Path) -> Run:
         meta=meta,
         models=tuple(Model(*row) for row in rows("models")),
         layers=tuple(
-            Layer(*row[:7], tuple(json.loads(row[7])), tuple(json.loads(row[8])), row[9] or 0.0, bool(row[10]), bool(row[11]))
+            Layer(
+                *row[:7],
+                tuple(json.loads(row[7])),
+                tuple(json.loads(row[8])),
+                row[9] or 0.0,
+                bool(row[10]),
+                bool(row[11]),
+            )
             for row in rows("layers")
         ),
         parameters=tuple(Parameter(*row[:5], bool(row[5])) for row in rows("parameters")),
         optimizers=tuple(
-            Optimizer(row[0], row[1], json.loads(row[2]), frozenset(json.loads(row[3])), row[4]) for row in rows("optimizers")
+            Optimizer(row[0], row[1], json.loads(row[2]), frozenset(json.loads(row[3])), row[4])
+            for row in rows("optimizers")
         ),
         steps=_table(rows("steps"), columns("steps")),
         layer_stats=_table(rows("layer_stats"), columns("layer_stats")),

@@ -29,10 +29,9 @@ ACTIVATIONS: dict[str, Activation] = {
     "identity": lambda x: x,
 }
 ACTIVATION_CALLS = frozenset(
-    "relu relu_ sigmoid sigmoid_ tanh tanh_ exp exp_ gelu elu elu_ selu selu_ celu silu mish softplus hardtanh relu6 "
-    "hardsigmoid hardswish leaky_relu leaky_relu_ rrelu threshold softsign logsigmoid prelu".split()
+    ["relu", "relu_", "sigmoid", "sigmoid_", "tanh", "tanh_", "exp", "exp_", "gelu", "elu", "elu_", "selu", "selu_", "celu", "silu", "mish", "softplus", "hardtanh", "relu6", "hardsigmoid", "hardswish", "leaky_relu", "leaky_relu_", "rrelu", "threshold", "softsign", "logsigmoid", "prelu"]
 )
-MULTIPLICATIONS = frozenset("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm addmm".split())
+MULTIPLICATIONS = frozenset(["linear", "conv1d", "conv2d", "conv3d", "matmul", "__matmul__", "__rmatmul__", "mm", "addmm"])
 
 
 @dataclass
@@ -58,7 +57,11 @@ class Surgery(TorchFunctionMode):
         return self.edits.setdefault(id(weight), Edit())
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Iterable[type], args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
@@ -130,7 +133,9 @@ class Patient:
         """Call ``act`` before every update with the parameters that have a gradient, also where no optimizer steps."""
         self._before_update.append(act)
 
-    def around_step(self, before: Callable[[Optimizer], None] | None, after: Callable[[Optimizer], None] | None) -> None:
+    def around_step(
+        self, before: Callable[[Optimizer], None] | None, after: Callable[[Optimizer], None] | None
+    ) -> None:
         """Call ``before`` and ``after`` at every optimizer step."""
         self._before_step += [before] if before else []
         self._after_step += [after] if after else []

@@ -101,7 +101,13 @@ def run(
         output = None if passthrough else subprocess.PIPE
         try:
             done = subprocess.run(
-                command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, timeout=limits.wall, check=False
+                command,
+                env=environment,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                timeout=limits.wall,
+                check=False,
             )
             status, error = done.returncode, (done.stderr or b"").decode(errors="replace")[-2000:]
         except subprocess.TimeoutExpired:

@@ -37,7 +37,9 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
-    finite = {k: v if math.isfinite(v) else None for k, v in (("before", comparison.before), ("after", comparison.after))}
+    finite = {
+        k: v if math.isfinite(v) else None for k, v in (("before", comparison.before), ("after", comparison.after))
+    }
     return {
         "remedies": [{"name": r.name, "args": asdict(r)["args"]} for r in comparison.trial.remedies],
         "seed": comparison.trial.seed, "steps": comparison.updates, "loss": finite, "cleared": list(comparison.cleared),
@@ -62,14 +64,18 @@ def show(fix: Fix, program: str) -> None:
 
 def _table(fix: Fix) -> Table:
     updates = fix.comparisons[0].updates
-    table = Table(title=f"\nTrials: the loss after {updates} updates", title_justify="left", box=None, padding=(0, 1), expand=True)
+    table = Table(
+        title=f"\nTrials: the loss after {updates} updates", title_justify="left", box=None, padding=(0, 1), expand=True
+    )
     table.add_column("", width=1)
     table.add_column("change", ratio=1)
     table.add_column("without", justify="right", no_wrap=True)
     table.add_column("with", justify="right", no_wrap=True)
     for comparison in (*fix.comparisons, *fix.confirmations):
         chosen = fix.chosen is not None and comparison.trial.remedies == fix.chosen
-        name = describe(comparison.trial.remedies) + (f" (seed {comparison.trial.seed})" if comparison.trial.seed else "")
+        name = describe(comparison.trial.remedies) + (
+            f" (seed {comparison.trial.seed})" if comparison.trial.seed else ""
+        )
         if comparison.new:
             name += f"; new: {', '.join(comparison.new)}"
         style = "bold green" if chosen else "" if comparison.better else "dim"
@@ -87,7 +93,9 @@ def _verdict(fix: Fix) -> Text:
     said = Text("\n")
     if fix.chosen is not None:
         seeds = 1 + len([c for c in fix.confirmations if c.better])
-        said.append(f"✓ Change this ({seeds} seed{'s' * (seeds > 1)}, {fix.seconds:.0f} s of trials): ", style="bold green")
+        said.append(
+            f"✓ Change this ({seeds} seed{'s' * (seeds > 1)}, {fix.seconds:.0f} s of trials): ", style="bold green"
+        )
         said.append(describe(fix.chosen))
     elif not findings:
         said.append("✓ Nothing is wrong with this training: it is left alone.", style="bold green")

@@ -40,7 +40,9 @@ def render(run: Run, diagnosis: Diagnosis, width: int = 80, program: str = "") -
 
 def html(run: Run, diagnosis: Diagnosis, program: str = "") -> str:
     """The report as one HTML page that needs nothing else."""
-    console = Console(file=io.StringIO(), width=100, record=True, highlight=False, color_system="truecolor", force_terminal=True)
+    console = Console(
+        file=io.StringIO(), width=100, record=True, highlight=False, color_system="truecolor", force_terminal=True
+    )
     console.print(report(run, diagnosis, program))
     return console.export_html(inline_styles=True, code_format=_PAGE)
 
@@ -64,7 +66,11 @@ def report(run: Run, diagnosis: Diagnosis, program: str = "") -> RenderableType:
         drawn = drawn or bars is not None
         parts += [Text(), _finding(finding, consequences, bars)]
     if not drawn and (bars := _bars(run)) is not None:
-        parts += [Text(), Text("Gradient at each layer's output, first updates", style="dim"), Padding(bars, (0, 0, 0, 2))]
+        parts += [
+            Text(),
+            Text("Gradient at each layer's output, first updates", style="dim"),
+            Padding(bars, (0, 0, 0, 2)),
+        ]
     parts += [Text(), _checks(diagnosis), Text(_where(run), style="dim")]
     return Group(*parts)
 
@@ -76,7 +82,9 @@ def _heading(run: Run, program: str) -> Text:
     seconds, training = run.meta.get("seconds"), float(run.meta.get("training_seconds", 0.0))
     said = Text(name, style="bold")
     said.append(f" · {steps} update{'s' * (steps != 1)}")
-    said.append(f" in {seconds:.1f} s" if seconds is not None else ", and the record ends there (the program was killed)")
+    said.append(
+        f" in {seconds:.1f} s" if seconds is not None else ", and the record ends there (the program was killed)"
+    )
     if training > 0:
         overhead = float(run.meta.get("overhead_seconds", 0.0))
         said.append(f" · {100 * overhead / training:.1f} % of the training's time was fallline ({overhead:.2f} s)")

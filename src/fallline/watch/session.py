@@ -77,4 +77,3 @@ class Session:
     def read(self) -> Run:
         """The record so far."""
         return read(self.folder)
-

@@ -47,7 +47,10 @@ class LearningRateTooHigh:
         reach = ""
         if training.optimizer.kind in ("SGD", "by hand") and lr > 0 and np.isfinite(lr):
             momentum = float(settings.get("momentum", 0.0))
-            rule = {"dampening": float(settings.get("dampening", 0.0)), "nesterov": bool(settings.get("nesterov", False))}
+            rule = {
+                "dampening": float(settings.get("dampening", 0.0)),
+                "nesterov": bool(settings.get("nesterov", False)),
+            }
             curvature = stability.curvature_from_growth(found.ratio**0.5, lr, momentum, **rule)
             limit = stability.limit(curvature, momentum, **rule)
             evidence |= {"curvature": curvature, "limit": limit, "times_over": lr / limit}

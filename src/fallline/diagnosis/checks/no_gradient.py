@@ -40,7 +40,11 @@ class NoGradient:
 
     def _hidden(self, run: Run) -> Finding | None:
         names = [p.name for p in run.parameters if not p.registered]
-        outside = [n for n, p in zip(names, (p for p in run.parameters if not p.registered), strict=True) if not _trained(run, p.id)]
+        outside = [
+            n
+            for n, p in zip(names, (p for p in run.parameters if not p.registered), strict=True)
+            if not _trained(run, p.id)
+        ]
         if not outside:
             return None
         owner = outside[0].partition("[")[0]

@@ -48,10 +48,14 @@ class VanishingGradient:
         activation = _name_of_activation(training)
         slope = links.activation_factor
         steepest = ACTIVATIONS.get(activation)
-        weak = [layer.name for layer, s in zip(links.layers, links.signal, strict=True) if s < self.gain * links.signal[-1]]
-        because = f"{activation}'s slope is at most {steepest:g} (measured {text(slope)})" if (
-            activation and steepest and slope < 0.9
-        ) else f"the activations pass ×{text(slope)}"
+        weak = [
+            layer.name for layer, s in zip(links.layers, links.signal, strict=True) if s < self.gain * links.signal[-1]
+        ]
+        because = (
+            f"{activation}'s slope is at most {steepest:g} (measured {text(slope)})"
+            if (activation and steepest and slope < 0.9)
+            else f"the activations pass ×{text(slope)}"
+        )
         return Finding(
             code=self.code,
             severity="error",

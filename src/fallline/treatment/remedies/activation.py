@@ -30,7 +30,15 @@ class SwapActivation:
 
     name: str = "activation"
     treats: frozenset[str] = frozenset(
-        {"vanishing-gradient", "exploding-gradient", "dead-units", "saturated-units", "plateau", "bad-initialisation", "non-finite"}
+        {
+            "vanishing-gradient",
+            "exploding-gradient",
+            "dead-units",
+            "saturated-units",
+            "plateau",
+            "bad-initialisation",
+            "non-finite",
+        }
     )
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
@@ -75,7 +83,11 @@ class SwapActivation:
             "torch.nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)"
             if scheme == "lecun"
             else f"torch.nn.init.{scheme}_normal_(module.weight"
-            + (f", nonlinearity={activation!r})" if scheme == "kaiming" else f", gain=torch.nn.init.calculate_gain({activation!r}))")
+            + (
+                f", nonlinearity={activation!r})"
+                if scheme == "kaiming"
+                else f", gain=torch.nn.init.calculate_gain({activation!r}))"
+            )
         )
         return (
             f"Write {MODULES[args['to']]} for {' and '.join(args['instead_of'])} after the layers "

@@ -50,7 +50,9 @@ class Initialise:
         orthogonal = {name: ["orthogonal", gain] for name, (_, gain) in fitting.items()}
         return [
             Prescription(self.name, {"weights": fitting, "biases": biases}, said),
-            Prescription(self.name, {"weights": orthogonal, "biases": biases}, "start from orthogonal weights, biases from 0"),
+            Prescription(
+                self.name, {"weights": orthogonal, "biases": biases}, "start from orthogonal weights, biases from 0"
+            ),
         ]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
@@ -66,7 +68,9 @@ class Initialise:
         if len(schemes) == 1:
             lines = [f"        {_call(*next(iter(schemes)), 'module.weight')}"]
             return _function(lines) + "\nmodel.apply(initialise)  # once, after the model is made"
-        lines = [f"{_call(scheme, activation, _attribute(name))}" for name, (scheme, activation) in args["weights"].items()]
+        lines = [
+            f"{_call(scheme, activation, _attribute(name))}" for name, (scheme, activation) in args["weights"].items()
+        ]
         return "with torch.no_grad():  # once, after the model is made\n    " + "\n    ".join(lines)
 
 

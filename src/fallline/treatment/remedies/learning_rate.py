@@ -36,7 +36,9 @@ class LearningRate:
             factors = [10.0, 100.0] if finding.code != "ill-conditioned" else [3.0, 10.0]
         else:
             factors = [0.1, 0.01]
-        return [Prescription(self.name, {"factor": _short(f), "lr": _short(f * lr)}, _why(f, lr, limit)) for f in factors]
+        return [
+            Prescription(self.name, {"factor": _short(f), "lr": _short(f * lr)}, _why(f, lr, limit)) for f in factors
+        ]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Scale the rate around every step, so that schedules keep their shape; updates by hand through their gradient."""
@@ -75,5 +77,9 @@ def _short(value: float) -> float:
 
 
 def _why(factor: float, lr: float, limit: float | None) -> str:
-    known = f"lr {text(_short(lr * factor))} instead of {text(lr)}" if math.isfinite(lr) else f"the learning rate times {factor:g}"
+    known = (
+        f"lr {text(_short(lr * factor))} instead of {text(lr)}"
+        if math.isfinite(lr)
+        else f"the learning rate times {factor:g}"
+    )
     return known + (f", half the limit of stability {text(limit)}" if limit is not None else "")

@@ -33,7 +33,9 @@ class Normalise:
             return []
         names = [layers.weight(run, layer) for layer in touched]
         units = [layer.units for layer in touched]
-        return [Prescription(self.name, {"weights": names, "units": units}, "layer normalisation after each hidden layer")]
+        return [
+            Prescription(self.name, {"weights": names, "units": units}, "layer normalisation after each hidden layer")
+        ]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Normalise by surgery."""
@@ -46,5 +48,8 @@ class Normalise:
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Where to put which layer."""
-        places = [f"nn.LayerNorm({u}) after {n.removesuffix('.weight')}" for n, u in zip(args["weights"], args["units"], strict=True)]
+        places = [
+            f"nn.LayerNorm({u}) after {n.removesuffix('.weight')}"
+            for n, u in zip(args["weights"], args["units"], strict=True)
+        ]
         return f"Put a normalisation layer between each hidden layer and its activation: {layers.listed(places)}."

@@ -32,7 +32,9 @@ class ExchangeOptimizer:
             return []
         old = sorted(kinds)[0]
         return [
-            Prescription(self.name, {"to": "Adam", "lr": lr, "instead_of": old}, f"Adam with lr {lr:g} instead of {old}")
+            Prescription(
+                self.name, {"to": "Adam", "lr": lr, "instead_of": old}, f"Adam with lr {lr:g} instead of {old}"
+            )
             for lr in (1e-3, 1e-2)
         ]
 
