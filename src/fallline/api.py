@@ -184,13 +184,17 @@ def fix(script: str, args: list[str], module: bool, json_file: Path | None, appl
     program = trial.Program(script, tuple(args), module)
     with progress.line(Path(script).name) as say:
         result = treatment.fix(program, root, say)
+    data = fix_report.as_json(result)
+    if result.before.run is not None:
+        trials = [(i, json.dumps(comparison)) for i, comparison in enumerate(data["trials"])]
+        append(result.before.run.folder, "trials", trials, replace=True)
     fix_report.show(result, Path(script).name)
     if json_file is not None:
-        _write(json_file, json.dumps(fix_report.as_json(result), indent=1))
+        _write(json_file, json.dumps(data, indent=1))
     if result.chosen is None:
         return 4
     if apply:
-        return trial.run(program, result.chosen, 0, trial.Limits(), root, passthrough=True, threads=None).exit
+        return trial.run(program, result.chosen, 0, trial.Limits(), root, keep=True, passthrough=True).exit
     return 0
 
 

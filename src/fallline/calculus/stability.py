@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def limit(curvature: float, momentum: float = 0.0, dampening: float = 0.0, nesterov: bool = False) -> float:
@@ -62,7 +63,9 @@ class Divergence:
     steady: bool  # whether the factor hardly changes, as on a quadratic
 
 
-def divergence(loss: Sequence[float], least_steps: int = 4, least_growth: float = 100.0) -> Divergence | None:
+def divergence(
+    loss: Sequence[float] | NDArray[np.float64], least_steps: int = 4, least_growth: float = 100.0
+) -> Divergence | None:
     """The longest stretch over which a loss rises at every step, by ``least_growth`` altogether; None if there is none.
 
     Non-finite losses end a stretch.

@@ -47,7 +47,8 @@ class NotApplicable(Exception):  # noqa: N818 - an answer, not an error
 class Check(Protocol):
     """One kind of fault, and how it shows in a record."""
 
-    code: str
+    @property
+    def code(self) -> str: ...
 
     def look(self, run: Run) -> Finding | None:
         """The finding, or None when the check passes.

@@ -16,6 +16,9 @@ from fallline.watch import script
 from fallline.watch.session import Session
 
 
+FOLDER = "folder"  # file beside the description in which the trial says where its record is
+
+
 def main(path: str) -> int:
     """Run the trial that the file at ``path`` describes; the exit status is the program's own."""
     spec = json.loads(Path(path).read_text())
@@ -28,6 +31,7 @@ def main(path: str) -> int:
     if spec["remedies"]:
         patient.operate()
     session = Session(spec["name"], spec["root"], spec["budget"], spec["limit"], seconds=spec["seconds"])
+    Path(path).with_name(FOLDER).write_text(str(session.folder))
     session.start(sys.argv)
     ending = script.execute(program)
     session.stop(ending.exit, ending.error)

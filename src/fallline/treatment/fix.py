@@ -57,7 +57,9 @@ def fix(program: Program, root: Path, progress: Progress = lambda message: None)
     with ThreadPoolExecutor(workers) as pool:
         progress("running the program as it is")
         first = Limits(seconds=SECONDS, wall=SECONDS * 4 + trials.GRACE)
-        untreated = list(pool.map(lambda seed: trials.run(program, (), seed, first, root), SEEDS))
+        untreated = list(
+                pool.map(lambda seed: trials.run(program, (), seed, first, root, keep=seed == SEEDS[0]), SEEDS)
+            )
         limits = _limits(untreated[0])
         clinic = _Clinic(program, root, limits, untreated, pool, workers, progress)
         comparisons = clinic.singles(candidates(untreated[0]))

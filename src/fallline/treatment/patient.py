@@ -144,7 +144,7 @@ class Patient:
 
     def operate(self) -> None:
         """Put every hook in place, for the rest of the process."""
-        self.surgery.__enter__()
+        self.surgery.__enter__()  # type: ignore[no-untyped-call]
         register_module_forward_pre_hook(lambda module, args: self._attend())
         register_optimizer_step_pre_hook(self._step_begins)
         register_optimizer_step_post_hook(self._step_ends)
@@ -209,7 +209,7 @@ def exchange(optimizer: Optimizer, kind: str) -> None:
     Its parameter groups keep their learning rate and weight decay and take the other settings of the new class.
     """
     new_class: type[Optimizer] = getattr(torch.optim, kind)
-    template = new_class([torch.zeros(1, requires_grad=True)])  # also makes torch wrap the class's step with its hooks
+    template: Optimizer = getattr(torch.optim, kind)([torch.zeros(1, requires_grad=True)])  # also makes torch wrap the class's step with its hooks
     scheduled = "step" in vars(optimizer)
     optimizer.__class__ = new_class
     optimizer.defaults = template.defaults
@@ -219,7 +219,7 @@ def exchange(optimizer: Optimizer, kind: str) -> None:
     if scheduled:  # a schedule counts steps through a wrapper of its own; keep it content
 
         def step(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-            self._opt_called = True
+            self._opt_called = True  # type: ignore[attr-defined]
             return new_class.step(self, *args, **kwargs)
 
         step._wrapped_by_lr_sched = True  # type: ignore[attr-defined]

@@ -12,8 +12,13 @@ from fallline.treatment.patient import Patient
 class Remedy(Protocol):
     """One kind of change, applied to the live objects of an unchanged program."""
 
-    name: str
-    treats: frozenset[str]  # codes
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def treats(self) -> frozenset[str]:
+        """The codes it helps against."""
+        ...
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """Doses for this finding, the mildest first, their arguments read off the run; none where it does not apply."""

@@ -19,6 +19,7 @@ from fallline.diagnosis.diagnose import Diagnosis, diagnose
 from fallline.diagnosis.finding import Prescription
 from fallline.diagnosis.outcome import judge
 from fallline.record.run import Run, Training, read
+from fallline.treatment import child
 from fallline.treatment.prescribe import prescribe
 
 BUDGET = 0.10  # a trial may measure more often than a normal run: evidence is its purpose
@@ -59,6 +60,7 @@ class Trial:
     exit: int
     seconds: float
     error: str = ""
+    last_line: str = ""  # of what the program printed
 
     @property
     def main(self) -> Training | None:
@@ -77,28 +79,28 @@ def run(
     seed: int,
     limits: Limits,
     root: Path,
+    keep: bool = False,
     passthrough: bool = False,
-    threads: int | None = 1,
 ) -> Trial:
     """Run one trial in a process of its own and read what it recorded.
 
-    ``passthrough``: its output is the user's (for the last, full run); otherwise it is kept from the terminal.
+    ``keep``: leave its record under ``root``. ``passthrough``: its output is the user's and it takes as many threads as
+    it likes (for the last, full run); otherwise its output is kept from the terminal.
     """
     spec = {
         "program": program.path, "args": list(program.args), "module": program.module, "seed": seed,
         "remedies": [asdict(r) for r in remedies], "limit": limits.updates, "seconds": limits.seconds,
-        "budget": BUDGET, "root": str(root), "name": program.name,
+        "budget": BUDGET, "name": program.name,
     }  # fmt: skip
     started = time.perf_counter()
-    before = set(root.glob("*")) if root.is_dir() else set()
     with tempfile.TemporaryDirectory(prefix="fallline-") as folder:
-        root_here = root if passthrough else Path(folder)
-        spec["root"] = str(root_here)
+        spec["root"] = str(root.absolute()) if keep else folder
         file = Path(folder) / "spec.json"
         file.write_text(json.dumps(spec))
-        environment = dict(os.environ) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+        environment = dict(os.environ) | ({} if passthrough else {"OMP_NUM_THREADS": "1"})
         command = [sys.executable, "-m", "fallline.treatment.child", str(file)]
         output = None if passthrough else subprocess.PIPE
+        status, error, printed = 124, f"ended after {limits.wall} s", ""
         try:
             done = subprocess.run(
                 command,
@@ -110,14 +112,14 @@ def run(
                 check=False,
             )
             status, error = done.returncode, (done.stderr or b"").decode(errors="replace")[-2000:]
-        except subprocess.TimeoutExpired:
-            status, error = 124, f"ended after {limits.wall:.0f} s"
+            printed = (done.stdout or b"").decode(errors="replace").strip()
+        except subprocess.TimeoutExpired as late:
+            error = f"ended after {late.timeout:.0f} s"
         seconds = time.perf_counter() - started
-        made = sorted((set(root_here.glob("*/record.sqlite"))), key=lambda p: p.stat().st_mtime)
-        made = [p for p in made if p.parent not in before]
-        recorded = read(made[-1].parent) if made else None
+        where = file.with_name(child.FOLDER)
+        recorded = read(where.read_text()) if where.is_file() else None
     judged = prescribe(diagnose(recorded), recorded) if recorded is not None else None
-    return Trial(tuple(remedies), seed, recorded, judged, status, seconds, error)
+    return Trial(tuple(remedies), seed, recorded, judged, status, seconds, error, printed.rpartition("\n")[2][:200])
 
 
 def end_loss(trial: Trial, updates: int) -> float:

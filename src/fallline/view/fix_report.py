@@ -97,6 +97,9 @@ def _verdict(fix: Fix) -> Text:
             f"✓ Change this ({seeds} seed{'s' * (seeds > 1)}, {fix.seconds:.0f} s of trials): ", style="bold green"
         )
         said.append(describe(fix.chosen))
+        if fix.after is not None and fix.after.last_line != fix.before.last_line:
+            said.append("\n  The program's last line was   ").append(fix.before.last_line, style="bold")
+            said.append("\n  and with the change it is     ").append(fix.after.last_line, style="bold")
     elif not findings:
         said.append("✓ Nothing is wrong with this training: it is left alone.", style="bold green")
     elif not fix.comparisons:

@@ -38,7 +38,7 @@ class DeadUnits:
             if worst is not None and self._concerns(training, worst[0]):
                 return self._finding(training, *worst)
         if not looked:
-            raise NotApplicable("no activation was measured over enough batches")
+            raise NotApplicable("no activation that can pass nothing back was measured often enough")
         return None
 
     def _concerns(self, training: Training, share: float) -> bool:

@@ -46,13 +46,10 @@ class LearningRateTooHigh:
         said = f"From step {found.start} on the loss grows ×{text(found.ratio)} at every step"
         reach = ""
         if training.optimizer.kind in ("SGD", "by hand") and lr > 0 and np.isfinite(lr):
-            momentum = float(settings.get("momentum", 0.0))
-            rule = {
-                "dampening": float(settings.get("dampening", 0.0)),
-                "nesterov": bool(settings.get("nesterov", False)),
-            }
-            curvature = stability.curvature_from_growth(found.ratio**0.5, lr, momentum, **rule)
-            limit = stability.limit(curvature, momentum, **rule)
+            momentum, dampening = float(settings.get("momentum", 0.0)), float(settings.get("dampening", 0.0))
+            nesterov = bool(settings.get("nesterov", False))
+            curvature = stability.curvature_from_growth(found.ratio**0.5, lr, momentum, dampening, nesterov)
+            limit = stability.limit(curvature, momentum, dampening, nesterov)
             evidence |= {"curvature": curvature, "limit": limit, "times_over": lr / limit}
             reach = f" The rate {text(lr)} is {text(lr / limit)} times over the limit {text(limit)}."
         return self._finding(
@@ -119,7 +116,15 @@ class LearningRateTooHigh:
 
 
 def _rate(training: Training) -> float:
-    """Largest learning rate that was used; NaN for an update by hand, whose rate the record cannot know."""
+    """Largest learning rate that was used; for an update by hand what update and gradient tell, or NaN."""
     rates = training.steps["lr"]
     rates = rates[np.isfinite(rates)]
-    return float(rates.max()) if len(rates) else float("nan")
+    if len(rates):
+        return float(rates.max())
+    _, update = training.total("update_norm")
+    _, gradient = training.total("grad")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = update / gradient
+    ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
+    steady = len(ratio) >= 2 and float(ratio.std()) < 0.01 * float(ratio.mean())
+    return float(ratio.mean()) if steady else float("nan")

@@ -12,7 +12,7 @@ from fallline.diagnosis.finding import Finding, Prescription
 from fallline.record.run import Run
 from fallline.treatment.patient import ACTIVATIONS, Patient
 from fallline.treatment.remedies import layers
-from fallline.treatment.remedies.initialise import _fill
+from fallline.treatment.remedies.initialise import clear, fill
 
 MODULES = {"relu": "nn.ReLU()", "leaky_relu": "nn.LeakyReLU()", "selu": "nn.SELU()", "tanh": "nn.Tanh()"}
 WEIGHTS = {
@@ -72,9 +72,9 @@ class SwapActivation:
         patient.when_ready(args["weights"], swap)
         for name in args["all"]:
             scheme = WEIGHTS[args["to"]] if name in args["weights"] else ("xavier", "linear")
-            patient.when_ready([name], functools.partial(_fill, *scheme, name))
+            patient.when_ready([name], functools.partial(fill, *scheme, name))
         for name in args["biases"]:
-            patient.when_ready([name], lambda tensors: tensors[0].zero_())
+            patient.when_ready([name], clear)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Which activation to write, and the initialisation to go with it."""

@@ -58,16 +58,16 @@ class Initialise:
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Overwrite the weights before the first forward pass, with a random generator of their own."""
         for name, (scheme, activation) in args["weights"].items():
-            patient.when_ready([name], functools.partial(_fill, scheme, activation, name))
+            patient.when_ready([name], functools.partial(fill, scheme, activation, name))
         for name in args["biases"]:
-            patient.when_ready([name], lambda tensors: tensors[0].zero_())
+            patient.when_ready([name], clear)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """A function for ``model.apply``."""
-        schemes = {tuple(v) for v in args["weights"].values()}
+        schemes = {(scheme, activation) for scheme, activation in args["weights"].values()}
         if len(schemes) == 1:
-            lines = [f"        {_call(*next(iter(schemes)), 'module.weight')}"]
-            return _function(lines) + "\nmodel.apply(initialise)  # once, after the model is made"
+            scheme, activation = next(iter(schemes))
+            return _function([f"        {_call(scheme, activation, 'module.weight')}"]) + "\nmodel.apply(initialise)  # once, after the model is made"
         lines = [
             f"{_call(scheme, activation, _attribute(name))}" for name, (scheme, activation) in args["weights"].items()
         ]
@@ -100,7 +100,12 @@ def _scheme(layer: Layer) -> tuple[str, str]:
     return SCHEMES.get(layer.activation, ("xavier", "linear"))
 
 
-def _fill(scheme: str, activation: str, name: str, tensors: list[Tensor]) -> None:
+def clear(tensors: list[Tensor]) -> None:
+    """Set a bias to zero."""
+    tensors[0].zero_()
+
+
+def fill(scheme: str, activation: Any, name: str, tensors: list[Tensor]) -> None:
     weight = tensors[0]
     generator = torch.Generator(device=weight.device).manual_seed(torch.initial_seed() % 2**31 + len(name))
     generator.manual_seed(generator.initial_seed() + sum(map(ord, name)))
