@@ -27,7 +27,7 @@ class ExplodingGradient:
             finding = self._over_depth(training) or self._over_time(training) or self._over_steps(training)
             if finding is not None:
                 return finding
-            looked = looked or len(training.parameter_stats) > 0
+            looked = looked or len(training.parameter_stats) + len(training.layer_stats) > 0
         if not looked:
             raise NotApplicable("no gradient was measured")
         return None

@@ -1,0 +1,279 @@
+"""Every check on numbers made by hand: what it must say, and what must not alarm it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fallline.diagnosis.checks.bad_initialisation import BadInitialisation
+from fallline.diagnosis.checks.dead_units import DeadUnits
+from fallline.diagnosis.checks.exploding_gradient import ExplodingGradient
+from fallline.diagnosis.checks.learning_rate_too_high import LearningRateTooHigh
+from fallline.diagnosis.checks.learning_rate_too_low import LearningRateTooLow
+from fallline.diagnosis.checks.no_gradient import NoGradient
+from fallline.diagnosis.checks.non_finite import NonFinite
+from fallline.diagnosis.checks.plateau import Plateau
+from fallline.diagnosis.checks.saturated_units import SaturatedUnits
+from fallline.diagnosis.checks.stale_gradient import StaleGradient
+from fallline.diagnosis.checks.symmetric_units import SymmetricUnits
+from fallline.diagnosis.checks.vanishing_gradient import VanishingGradient
+from fallline.diagnosis.finding import Finding, NotApplicable
+
+Record = Callable[[], Any]
+
+STUCK = [math.log(10)] * 100  # a uniform guess over ten classes
+LEARNT = [math.log(10) * 0.97**i for i in range(100)]
+TEN = [10] * 10
+STEPS = range(10)
+
+
+def found(finding: Finding | None) -> Finding:
+    assert finding is not None
+    assert finding.title
+    assert finding.message
+    assert finding.why
+    assert finding.disproof
+    return finding
+
+
+# -- vanishing and exploding
+
+
+def shrinking(record: Record, losses: list[float]) -> Any:
+    signal = [0.1**k for k in (5, 4, 3, 2, 1, 0)]
+    made = record().chain(6, "sigmoid").losses(losses).classes(TEN)
+    return made.measure(STEPS, {"grad_out": signal}, slope=0.2, in_spread=1.0, flat=0.0, dead=0.0).run()
+
+
+def test_vanishing_gives_the_factor_a_layer_and_its_two_parts(record: Record) -> None:
+    finding = found(VanishingGradient().look(shrinking(record, STUCK)))
+    assert finding.evidence["factor_per_layer"] == pytest.approx(0.1)
+    assert finding.evidence["activation_factor"] == pytest.approx(0.2)
+    assert finding.evidence["weight_factor"] == pytest.approx(0.5)
+    assert finding.layers == ("layer0", "layer1")  # a thousandth of the last layer's gradient, or less
+
+
+def test_convergence_is_not_vanishing(record: Record) -> None:
+    assert VanishingGradient().look(shrinking(record, LEARNT)) is None
+
+
+def test_vanishing_needs_a_chain(record: Record) -> None:
+    with pytest.raises(NotApplicable, match="chain"):
+        VanishingGradient().look(record().chain(1).losses(STUCK).run())
+
+
+def test_vanishing_through_time(record: Record) -> None:
+    made = record().chain(2, "tanh").losses(STUCK).classes(TEN)
+    made.layers[0] = made.layers[0].__class__(**{**vars(made.layers[0]), "recurrent": True})
+    made.measure(STEPS, {"grad_out": [1.0, 1.0]}, grad_first=1e-9, grad_last=1.0, calls=10, in_spread=1.0)
+    finding = found(VanishingGradient().look(made.run()))
+    assert finding.evidence["factor_per_step"] == pytest.approx(0.1)
+
+
+def growing(record: Record, losses: list[float]) -> Any:
+    signal = [10.0**k for k in (5, 4, 3, 2, 1, 0)]
+    made = record().chain(6, "relu").losses(losses).classes(TEN)
+    return made.measure(STEPS, {"grad_out": signal}, slope=0.7, in_spread=1.0, flat=0.0, dead=0.0).run()
+
+
+def test_exploding_over_depth(record: Record) -> None:
+    finding = found(ExplodingGradient().look(growing(record, STUCK)))
+    assert finding.evidence["factor_per_layer"] == pytest.approx(10.0)
+
+
+def test_large_gains_that_train_are_no_fault(record: Record) -> None:
+    assert ExplodingGradient().look(growing(record, LEARNT)) is None
+
+
+# -- units
+
+
+@pytest.mark.parametrize(("now", "born"), [([1.0] * 10, True), ([0.1] * 5 + [1.0] * 5, False)])
+def test_dead_units_and_since_when(record: Record, now: list[float], born: bool) -> None:
+    made = record().chain(3).losses(STUCK).classes(TEN)
+    for step, dead in enumerate(now):
+        window = 1.0 if step >= 6 else 0.0
+        made.measure([step], {"dead": [dead, 0, 0], "dead_window": [window, 0, 0]}, grad_out=1.0)
+    finding = found(DeadUnits().look(made.run()))
+    assert finding.layers == ("layer0",)
+    assert finding.evidence["from_start"] == float(born)
+
+
+def test_some_dead_units_in_a_network_that_learns_are_no_fault(record: Record) -> None:
+    made = record().chain(3).losses(LEARNT).classes(TEN)
+    made.measure(STEPS, {"dead_window": [0.95, 0.6, 0.0]}, dead=0.9, grad_out=1.0)
+    assert DeadUnits().look(made.run()) is None
+
+
+def test_saturated_units(record: Record) -> None:
+    made = record().chain(3, "tanh").losses(STUCK).classes(TEN)
+    made.measure(STEPS, {"flat": [0.9, 0.1, 0.0]}, grad_out=1.0, slope=0.02, in_spread=100.0, dead=0.0)
+    finding = found(SaturatedUnits().look(made.run()))
+    assert finding.layers == ("layer0",)
+    assert finding.evidence["from_start"] == 1.0
+
+
+def test_saturation_at_the_output_or_in_a_network_that_learns_is_no_fault(record: Record) -> None:
+    made = record().chain(3, "tanh").losses(LEARNT).classes(TEN)
+    made.measure(STEPS, {"flat": [0.9, 0.1, 0.9]}, grad_out=1.0, slope=0.02, in_spread=1.0, dead=0.0)
+    assert SaturatedUnits().look(made.run()) is None
+
+
+@pytest.mark.parametrize(("late", "alarms"), [(1.0, True), (0.0, False)])
+def test_units_are_symmetric_only_if_they_stay_so(record: Record, late: float, alarms: bool) -> None:
+    made = record().chain(3, variance=0.0).losses(STUCK).classes(TEN)
+    made.weigh([0, 1], twins=[1.0, late], weight=1.0, grad=1.0).measure([0, 1], {}, grad_out=1.0)
+    finding = SymmetricUnits().look(made.run())
+    assert (finding is not None) == alarms
+    if finding is not None:
+        assert finding.layers == ("layer0", "layer1")  # equal rows of the output layer are no symmetry
+
+
+# -- start
+
+
+def test_weights_too_small(record: Record) -> None:
+    made = record().chain(5, "relu", variance=1e-4).losses(STUCK).classes(TEN)
+    falling = [1.0, 0.1, 0.01, 1e-3, 1e-4]
+    made.measure(STEPS, {"in_spread": falling, "grad_out": falling[::-1]}, slope=0.7, flat=0.0, dead=0.0)
+    finding = found(BadInitialisation().look(made.run()))
+    assert finding.evidence["scale"] == pytest.approx(8e-4)
+    assert finding.evidence["forward"] == pytest.approx(1e-4)
+
+
+def test_torchs_default_weights_are_not_bad(record: Record) -> None:
+    made = record().chain(5, "relu", variance=1 / 24).losses(STUCK).classes(TEN)
+    falling = [1.0, 0.1, 0.01, 1e-3, 1e-4]
+    made.measure(STEPS, {"in_spread": falling, "grad_out": falling[::-1]}, slope=0.7, flat=0.0, dead=0.0)
+    assert BadInitialisation().look(made.run()) is None
+
+
+def test_first_loss_far_above_chance(record: Record) -> None:
+    made = record().chain(3, variance=4.0).losses([60.0] * 5 + [2.5] * 95).classes(TEN)
+    made.measure(STEPS, {}, grad_out=1.0, in_spread=1.0, slope=0.7, flat=0.0, dead=0.0)
+    finding = found(BadInitialisation().look(made.run()))
+    assert finding.evidence["first_loss_ratio"] == pytest.approx(60 / math.log(10))
+
+
+# -- gradients that are not there, or not new
+
+
+def test_parameters_in_a_plain_list(record: Record) -> None:
+    made = record().chain(2).losses(STUCK).weigh(STEPS, grad=1.0, weight=1.0).run()
+    lost = made.parameters[0].__class__(9, "hidden[0].weight", "model", 64, 2, False)
+    finding = found(NoGradient().look(made.__class__(**{**vars(made), "parameters": (*made.parameters, lost)})))
+    assert finding.layers == ("hidden[0].weight",)
+
+
+def test_a_loss_cut_off(record: Record) -> None:
+    finding = found(NoGradient().look(record().losses([1.0]).event(0, "cut-loss").run()))
+    assert "graph" in finding.message
+
+
+def test_gradient_exactly_zero(record: Record) -> None:
+    made = record().chain(2).losses(STUCK).weigh(STEPS, grad=0.0, weight=1.0, update_norm=0.0)
+    assert "exactly 0" in found(NoGradient().look(made.run())).message
+
+
+def test_all_parameters_trained_is_fine(record: Record) -> None:
+    assert NoGradient().look(record().chain(2).losses(STUCK).weigh(STEPS, grad=1.0, weight=1.0).run()) is None
+
+
+@pytest.mark.parametrize(("stale", "alarms"), [(10, True), (2, False), (0, False)])
+def test_stale_gradient_is_counted(record: Record, stale: int, alarms: bool) -> None:
+    made = record().losses(STUCK).event(10, "carried", optimizer=1, checked=10, stale=stale)
+    assert (StaleGradient().look(made.run()) is not None) == alarms
+
+
+def test_stale_gradient_needs_steps(record: Record) -> None:
+    with pytest.raises(NotApplicable):
+        StaleGradient().look(record().losses([1.0]).run())
+
+
+# -- the learning rate
+
+
+def test_limit_from_the_loss_ratio_of_usersmd(record: Record) -> None:
+    """Ratio 5179.4 at lr 0.01 is lambda 7296.8, limit 2.74e-4 (linear regression on x in 0..100)."""
+    made = record().chain(1).losses([1e3 * 5179.4**i for i in range(20)]).weigh(STEPS, weight=1.0, update_norm=10.0)
+    made.lr, made.settings = 0.01, {"lr": 0.01, "momentum": 0.0}
+    finding = found(LearningRateTooHigh().look(made.run()))
+    assert finding.evidence["curvature"] == pytest.approx(7296.8, rel=1e-3)
+    assert finding.evidence["limit"] == pytest.approx(2.74e-4, rel=1e-2)
+
+
+def test_a_jump_under_huge_updates_that_never_comes_back(record: Record) -> None:
+    losses = [2.3, 50.0, 8.0] + [2.31] * 97
+    made = record().chain(2).losses(losses).classes(TEN).weigh(STEPS, weight=1.0, update_norm=0.8, grad=1.0)
+    assert found(LearningRateTooHigh().look(made.run())).evidence["update_ratio"] == pytest.approx(0.8)
+
+
+def test_the_edge_of_stability_is_not_divergence(record: Record) -> None:
+    """Non-monotone, yet falling (Cohen et al. 2021)."""
+    losses = [2.3 * 0.97**i * (1.5 if i % 2 else 1.0) for i in range(100)]
+    made = record().chain(2).losses(losses).classes(TEN).weigh(STEPS, weight=1.0, update_norm=0.2, grad=1.0)
+    assert LearningRateTooHigh().look(made.run()) is None
+
+
+def slow(record: Record, distance: float, losses: list[float]) -> Any:
+    made = record().chain(2).losses(losses).classes(TEN)
+    along = [distance * (i + 1) / 10 for i in range(10)]
+    steps = range(0, 100, 10)
+    return made.weigh(steps, weight=1.0, grad=1.0, update_norm=distance / 100, displacement=along).run()
+
+
+def test_weights_that_hardly_leave_their_start(record: Record) -> None:
+    falling = list(np.linspace(2.31, 2.29, 100))
+    finding = found(LearningRateTooLow().look(slow(record, 1e-3, falling)))
+    assert finding.evidence["straightness"] == pytest.approx(1.0, rel=0.2)
+
+
+def test_slow_weights_that_learn_are_no_fault(record: Record) -> None:
+    assert LearningRateTooLow().look(slow(record, 1e-3, LEARNT)) is None
+
+
+def test_weights_that_wander_are_not_slow(record: Record) -> None:
+    assert LearningRateTooLow().look(slow(record, 2.0, STUCK)) is None
+
+
+# -- the loss
+
+
+def test_plateau_names_the_value(record: Record) -> None:
+    assert "ln 10" in found(Plateau().look(record().losses(STUCK).classes(TEN).run())).message
+
+
+def test_a_floor_below_chance_is_no_plateau(record: Record) -> None:
+    assert Plateau().look(record().losses([2.3] * 5 + [0.6] * 95).classes(TEN).run()) is None
+
+
+def test_plateau_needs_updates(record: Record) -> None:
+    with pytest.raises(NotApplicable, match="20"):
+        Plateau().look(record().losses([1.0] * 5).run())
+
+
+# -- NaN and Inf
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ({"origin": "data", "operation": "addmm", "share": 0.01, "rows": [3]}, "rows 3"),
+        ({"origin": "forward", "operation": "exp", "parameter": "2.weight"}, "exp in layer 2"),
+        ({"origin": "backward", "parameters": ["0.weight"], "finite": [], "loss": "1.0"}, "gradient of 1 parameters"),
+        ({"origin": "parameter", "parameter": "0.weight"}, "before the forward pass"),
+        ({"origin": "loss", "operation": "log"}, "log"),
+    ],
+)
+def test_where_nan_was_born(record: Record, detail: dict[str, Any], said: str) -> None:
+    finding = found(NonFinite().look(record().losses([1.0, math.nan]).event(1, "non-finite", **detail).run()))
+    assert said in finding.message
+    assert finding.steps == (1, 1)
+
+
+def test_finite_numbers_pass(record: Record) -> None:
+    assert NonFinite().look(record().losses([1.0, 0.5]).run()) is None
