@@ -26,9 +26,9 @@ class Adder(nn.Module):
 
 
 model = Adder()
-opt = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+opt = torch.optim.Adam(model.parameters(), lr=1e-3)
 mse = nn.MSELoss()
-for step in range(900):
+for step in range(700):
     x, y = marked_sum(48)
     opt.zero_grad()
     loss = mse(model(x), y)

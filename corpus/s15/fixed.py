@@ -3,7 +3,7 @@ import torch
 
 torch.manual_seed(int(os.environ.get("SEED", 0)))
 x = 4 * torch.rand(400, 2) - 2
-y = torch.sin(1.5 * x[:, :1]) * x[:, 1:]
+y = torch.sin(2.5 * x[:, :1]) * x[:, 1:]
 
 spread = 2.0
 w1 = (spread * torch.randn(2, 12)).requires_grad_()

@@ -4,18 +4,18 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 torch.manual_seed(int(os.environ.get("SEED", 0)))
-centres = torch.randn(8, 6) * 2
-which = torch.randint(0, 8, (1600,))
-X = centres[which] + 0.4 * torch.randn(1600, 6)
-Y = torch.stack([which % 2, (which // 2) % 2, which // 4], 1).float()
+centres = torch.randn(16, 8) * 2
+which = torch.randint(0, 16, (1600,))
+X = centres[which] + 0.4 * torch.randn(1600, 8)
+Y = torch.stack([(which >> k) % 2 for k in range(4)], 1).float()
 
 
 class Coder(nn.Module):
     def __init__(self):
         super().__init__()
-        self.up = nn.Linear(6, 40)
-        self.code = nn.Linear(40, 3)
-        self.decode = nn.Linear(3, 3)
+        self.up = nn.Linear(8, 40)
+        self.code = nn.Linear(40, 4)
+        self.decode = nn.Linear(4, 4)
 
     def forward(self, x):
         c = self.code(F.relu(self.up(x)))
@@ -25,7 +25,7 @@ class Coder(nn.Module):
 
 net = Coder()
 opt = torch.optim.Adam(net.parameters(), lr=5e-3)
-for epoch in range(30):
+for epoch in range(40):
     for i in torch.randperm(1200).split(60):
         opt.zero_grad()
         loss = F.binary_cross_entropy_with_logits(net(X[i]), Y[i])

@@ -10,7 +10,7 @@ w1 = (torch.randn(2, H)).requires_grad_()
 b1 = torch.zeros(H, requires_grad=True)
 w2 = (torch.randn(H, 1) / H ** 0.5).requires_grad_()
 b2 = torch.zeros(1, requires_grad=True)
-eta = 1.0
+eta = 0.2
 
 
 def p(x):

@@ -36,7 +36,7 @@ def test_one_cause_with_its_consequences_under_it() -> None:
     ranked = causes.rank(
         [
             finding("plateau"),
-            finding("dead-units", from_start=0.0, since=3.0),
+            finding("dead-units", from_start=0.0, share=1.0),
             finding("learning-rate-too-high"),
         ],
         ORDER,
@@ -51,7 +51,7 @@ def test_one_cause_with_its_consequences_under_it() -> None:
 @pytest.mark.parametrize(
     ("consequence", "cause"),
     [
-        (finding("learning-rate-too-high"), finding("dead-units", from_start=1.0)),
+        (finding("learning-rate-too-high"), finding("dead-units", from_start=1.0, share=1.0)),
         (finding("non-finite", steps=(50, 50)), finding("learning-rate-too-high", steps=(0, 40))),
         (finding("learning-rate-too-high", steps=(1, 9)), finding("non-finite", steps=(0, 0))),
         (finding("vanishing-gradient"), finding("bad-initialisation", forward=1e-4)),
@@ -67,7 +67,7 @@ def test_what_follows_from_what(consequence: Finding, cause: Finding) -> None:
 
 
 def test_causes_never_close_a_circle() -> None:
-    everything = [finding(code, from_start=float(i % 2), forward=1.0) for i, code in enumerate(ORDER)]
+    everything = [finding(code, from_start=float(i % 2), forward=1.0, share=1.0) for i, code in enumerate(ORDER)]
     ranked = causes.rank(everything, ORDER)
     parents = {f.code: f.because_of for f in ranked}
     assert any(parent is None for parent in parents.values())

@@ -29,6 +29,8 @@ def _grew(found: Findings) -> bool:
     return high is not None and bad.steps[0] > high.steps[0]
 
 
+NOTHING_PASSES = 0.9  # share of dead units from which on a layer itself stops the signal
+
 # (consequence, cause, when). The first row that applies names the cause.
 RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
     ("learning-rate-too-high", "stale-gradient", lambda found: True),
@@ -47,7 +49,8 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
     ("bad-initialisation", "symmetric-units", lambda found: True),
     ("vanishing-gradient", "symmetric-units", lambda found: True),
     ("vanishing-gradient", "bad-initialisation", _weights_shrink),
-    ("vanishing-gradient", "dead-units", lambda found: True),
+    ("vanishing-gradient", "dead-units", lambda found: found["dead-units"].evidence["share"] >= NOTHING_PASSES),
+    ("dead-units", "vanishing-gradient", lambda found: True),
     ("vanishing-gradient", "saturated-units", lambda found: _starts(found["saturated-units"])),
     ("vanishing-gradient", "learning-rate-too-high", lambda found: True),
     ("dead-units", "bad-initialisation", lambda found: _too_small(found["bad-initialisation"])),

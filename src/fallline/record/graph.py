@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd.function import BackwardCFunction
 
-from fallline.record.operations import ACTIVATIONS, LOSSES, SINGULAR, VIEWS
+from fallline.record.operations import ACTIVATIONS, LAYER_FAMILIES, LAYERS, LOSSES, SINGULAR, VIEWS
 
 Node = Any  # torch.autograd.graph.Node; its attributes depend on the operation
 
@@ -57,7 +58,8 @@ class Call:
 
     node: Node
     weight: Tensor
-    data: tuple[int, ...]  # which of the node's inputs carry data (the others are parameters)
+    place: int  # which of the node's inputs the weight is
+    data: tuple[int, ...]  # which of them carry data that has a gradient
     sources: tuple[Call, ...] = ()  # the uses whose output flows in
     ops: tuple[str, ...] = ()  # operations between the latest source and this use
     activations: list[Node] = field(default_factory=list)  # elementwise operations on this use's output
@@ -73,8 +75,9 @@ class Call:
 
     def input(self) -> Tensor | None:
         """The data that flowed in, where the forward pass kept it."""
-        for name, tensor in saved_tensors(self.node):
-            if name in ("mat1", "self", "input") and tensor is not self.weight and tensor.is_floating_point():
+        for position, name in enumerate(LAYERS.get(op_name(self.node), ("input",))):
+            tensor = saved(self.node, f"_saved_{name}") if position != self.place else None
+            if isinstance(tensor, Tensor) and (tensor.is_floating_point() or tensor.is_complex()):
                 return tensor
         return None
 
@@ -98,10 +101,34 @@ def parameter_behind(node: Node | None) -> Tensor | None:
         if name == "accumulategrad":
             leaf = node.variable
             return leaf if isinstance(leaf, Tensor) else None
-        if name not in VIEWS or len(node.next_functions) != 1:
+        if name != "weightnorminterface" and (name not in VIEWS or len(node.next_functions) != 1):
             return None
         node = node.next_functions[0][0]
     return None
+
+
+def _weight(node: Node, leaves: list[Tensor | None]) -> int | None:
+    """Which input of a node is the weight of a layer, given the leaves behind its inputs; None where none is."""
+    name, custom = op_name(node), isinstance(node, BackwardCFunction)
+    if not (custom or name in LAYERS or any(family in name for family in LAYER_FAMILIES)):
+        return None
+    places = [i for i, leaf in enumerate(leaves) if leaf is not None and leaf.ndim >= 2]
+    named = [i for i in places if isinstance(leaves[i], nn.Parameter)]  # data may ask for a gradient, too
+    if custom or named:
+        places = named
+    if not places:
+        return None
+    return places[0] if "rnn" in name else places[-1]
+
+
+def _data(node: Node, leaves: list[Tensor | None], weight: int | None) -> tuple[int, ...]:
+    """Which inputs of a node carry data: results of operations, and at a layer also data that asks for a gradient."""
+    found = []
+    for position, ((source, _), leaf) in enumerate(zip(node.next_functions, leaves, strict=True)):
+        asking = weight is not None and leaf is not None and leaf.ndim >= 2 and not isinstance(leaf, nn.Parameter)
+        if source is not None and (leaf is None or (asking and position != weight)):
+            found.append(position)
+    return tuple(found)
 
 
 def _reachable(root: Node) -> tuple[list[Node], bool]:
@@ -128,18 +155,13 @@ def read(loss: Tensor) -> Graph | None:
         name = op_name(node)
         if name == "accumulategrad":
             continue
-        weight, data = None, []
-        for position, (source, _) in enumerate(node.next_functions):
-            leaf = parameter_behind(source)
-            if leaf is not None:
-                leaves[id(leaf)] = leaf
-            if leaf is not None and leaf.ndim >= 2 and weight is None:
-                weight = leaf
-            elif source is not None and leaf is None:
-                data.append(position)
+        behind = [parameter_behind(source) for source, _ in node.next_functions]
+        leaves.update({id(leaf): leaf for leaf in behind if leaf is not None})
+        place = _weight(node, behind)
+        data = _data(node, behind, place)
         sources, ops = _merge([flow[s] for p in data if (s := node.next_functions[p][0]) in flow])
-        if weight is not None and name not in VIEWS and name not in ("add", "mul", "sub", "accumulategrad"):
-            call = Call(node, weight, tuple(data), sources, ops)
+        if place is not None and (weight := behind[place]) is not None:
+            call = Call(node, weight, place, data, sources, ops)
             calls.append(call)
             flow[node] = ((call,), ())
             continue

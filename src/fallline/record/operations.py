@@ -19,6 +19,13 @@ SATURATING = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softplus", "logsigm
 SINGULAR = frozenset(
     ["sqrt", "rsqrt", "log", "log2", "log10", "log1p", "div", "reciprocal", "pow", "linalgvectornorm", "norm", "acos", "asin", "acosh", "atanh", "std", "var", "cdist", "exp", "tan", "logit", "xlogy"]
 )
+# Operations that multiply data by a weight: the names under which their inputs are saved for backward.
+LAYERS: dict[str, tuple[str, ...]] = {
+    "mm": ("self", "mat2"), "bmm": ("self", "mat2"), "mv": ("self", "vec"), "addmm": ("self", "mat1", "mat2"),
+    "addmv": ("self", "mat", "vec"), "baddbmm": ("self", "batch1", "batch2"), "linear": ("input", "weight", "bias"),
+    "trilinear": ("i1", "i2", "i3"),
+}  # fmt: skip
+LAYER_FAMILIES = ("conv", "linear", "embedding", "rnn", "lstm", "gru")  # so their variants' names contain
 LOSSES = {
     "mseloss": "mse", "nllloss": "nll", "nllloss2d": "nll", "binarycrossentropy": "bce",
     "binarycrossentropywithlogits": "bce-logits", "smoothl1loss": "smooth-l1", "huberloss": "huber", "kldiv": "kl-div",

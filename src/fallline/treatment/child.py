@@ -7,6 +7,7 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,12 @@ def main(path: str) -> int:
     patient = Patient()
     for remedy in spec["remedies"]:
         BY_NAME[remedy["name"]].apply(patient, remedy["args"])
-    if spec["remedies"]:
-        patient.operate()
     session = Session(spec["name"], spec["root"], spec["budget"], spec["limit"], seconds=spec["seconds"])
     Path(path).with_name(FOLDER).write_text(str(session.folder))
-    session.start(sys.argv)
-    ending = script.execute(program)
-    session.stop(ending.exit, ending.error)
+    with patient.operate() if spec["remedies"] else nullcontext():
+        session.start(sys.argv)
+        ending = script.execute(program)
+        session.stop(ending.exit, ending.error)
     return ending.exit
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import gc
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any
@@ -113,6 +113,7 @@ class Patient:
     def __init__(self) -> None:
         self.surgery = Surgery()
         self.optimizers: list[weakref.ref[Optimizer]] = []
+        self._unmet: list[weakref.ref[Optimizer]] = []
         self._ready: list[tuple[Sequence[str], Callable[[list[Tensor]], None]]] = []
         self._first_sight: list[Callable[[Optimizer], None]] = []
         self._before_update: list[Callable[[list[Tensor]], None]] = []
@@ -142,12 +143,16 @@ class Patient:
 
     # -- putting it in place ------------------------------------------------------------------------------------------
 
-    def operate(self) -> None:
-        """Put every hook in place, for the rest of the process."""
-        self.surgery.__enter__()  # type: ignore[no-untyped-call]
-        register_module_forward_pre_hook(lambda module, args: self._attend())
-        register_optimizer_step_pre_hook(self._step_begins)
-        register_optimizer_step_post_hook(self._step_ends)
+    def operate(self) -> ExitStack:
+        """Put every hook in place; closing what is returned removes them."""
+        placed = ExitStack()
+        placed.enter_context(self.surgery)
+        for handle in (
+            register_module_forward_pre_hook(lambda module, args: self._attend()),
+            register_optimizer_step_pre_hook(self._step_begins),
+            register_optimizer_step_post_hook(self._step_ends),
+        ):
+            placed.callback(handle.remove)
         backward = torch.autograd.backward
 
         @functools.wraps(backward)
@@ -161,7 +166,20 @@ class Patient:
                 for act in self._before_update:
                     act(leaves)
 
-        torch.autograd.backward = attended
+        make = Optimizer.__init__
+
+        @functools.wraps(make)
+        def noticed(optimizer: Optimizer, *args: Any, **kwargs: Any) -> None:
+            make(optimizer, *args, **kwargs)
+            self._unmet.append(weakref.ref(optimizer))
+
+        for owner, name, old, new in (
+            (torch.autograd, "backward", backward, attended),
+            (Optimizer, "__init__", make, noticed),
+        ):
+            setattr(owner, name, new)
+            placed.callback(setattr, owner, name, old)
+        return placed
 
     def _attend(self) -> None:
         """Do what waits for parameters, for those that can be found by now."""
@@ -175,23 +193,15 @@ class Patient:
                     act(tensors)
 
     def _meet_optimizers(self) -> None:
-        if len(self.optimizers) and not self._first_sight:
-            return
-        known = {id(optimizer) for reference in self.optimizers if (optimizer := reference()) is not None}
-        if known and all(optimizer() is not None for optimizer in self.optimizers):
-            return
-        for optimizer in [o for o in gc.get_objects() if issubclass(type(o), Optimizer) and id(o) not in known]:
-            if not hasattr(optimizer, "param_groups"):
-                continue
-            self.optimizers.append(weakref.ref(optimizer))
-            for act in self._first_sight:
-                act(optimizer)
+        while self._unmet:
+            optimizer = self._unmet.pop(0)()
+            if optimizer is not None:
+                self.optimizers.append(weakref.ref(optimizer))
+                for act in self._first_sight:
+                    act(optimizer)
 
     def _step_begins(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if all(reference() is not optimizer for reference in self.optimizers):
-            self.optimizers.append(weakref.ref(optimizer))
-            for act in self._first_sight:
-                act(optimizer)
+        self._meet_optimizers()
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         for update in self._before_update:
             update(parameters)

@@ -1,0 +1,26 @@
+import os
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+torch.manual_seed(int(os.environ.get("SEED", 0)))
+X, y = load_digits(return_X_y=True)
+xa, xb, ya, yb = train_test_split(X / 16.0, y, test_size=0.25, random_state=0)
+xa, xb = torch.tensor(xa).float(), torch.tensor(xb).float()
+ya, yb = torch.tensor(ya), torch.tensor(yb)
+
+hard = xa.clone()
+model = nn.Sequential(nn.Linear(64, 50), nn.Sigmoid(), nn.Linear(50, 50), nn.Sigmoid(), nn.Linear(50, 10))
+opt = torch.optim.Adam(model.parameters(), lr=1e-2)
+for epoch in range(20):
+    for i in torch.randperm(len(xa)).split(32):
+        opt.zero_grad()
+        loss = F.cross_entropy(model(hard[i]), ya[i])
+        loss.backward()
+        opt.step()
+    if epoch % 4 == 0:
+        print(epoch, loss.item())
+acc = (model(xb).argmax(1) == yb).float().mean().item()
+print(f"metric=accuracy value={acc:.4f}")

@@ -1,0 +1,25 @@
+import os
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+torch.manual_seed(int(os.environ.get("SEED", 0)))
+X, y = load_digits(return_X_y=True)
+xa, xb, ya, yb = train_test_split(X / 16.0, y, test_size=0.25, random_state=0)
+xa, xb = torch.tensor(xa).float(), torch.tensor(xb).float()
+ya, yb = torch.tensor(ya), torch.tensor(yb)
+
+pixels = (xa * 16).round(), (xb * 16).round()
+net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+opt = torch.optim.Adam(net.parameters(), lr=1e-3)
+for epoch in range(15):
+    for i in torch.randperm(len(xa)).split(64):
+        opt.zero_grad()
+        loss = F.cross_entropy(net(pixels[0][i]), ya[i])
+        loss.backward()
+        opt.step()
+    print(epoch, loss.item())
+acc = (net(pixels[1]).argmax(1) == yb).float().mean().item()
+print(f"metric=accuracy value={acc:.4f}")

@@ -1,0 +1,76 @@
+"""``fix`` from end to end, on programs written to a folder of the test's own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAD = """
+import torch
+from torch import nn
+torch.manual_seed(0)
+x = torch.randn(200, 3)
+y = (x @ torch.tensor([1.0, -2.0, 0.5])).unsqueeze(1)
+model = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.Linear(16, 1))
+optimizer = torch.optim.SGD(model.parameters(), lr={lr})
+for step in range({steps}):
+    {zero}
+    loss = nn.functional.mse_loss(model(x), y)
+    loss.backward()
+    optimizer.step()
+print("loss", loss.item())
+"""
+
+
+def fix(folder: Path, program: str, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, object]]:
+    script = folder / "train.py"
+    script.write_text(program)
+    command = [sys.executable, "-m", "fallline", "fix", "--json", "fix.json", *options, "train.py"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done, json.loads((folder / "fix.json").read_text())
+
+
+def test_a_forgotten_zero_grad_is_found_and_cured(tmp_path: Path) -> None:
+    done, report = fix(tmp_path, HEAD.format(lr=0.05, steps=150, zero="pass"), "--apply")
+    assert done.returncode == 0, done.stderr
+    assert report["chosen"] == [{"name": "zero-grad", "args": {}}]
+    assert "optimizer.zero_grad()" in str(report["change"])
+    trials = report["trials"]
+    assert isinstance(trials, list)
+    first = trials[0]
+    assert first["better"]
+    assert "stale-gradient" in first["cleared"]
+    assert first["loss"]["after"] < 0.2 * first["loss"]["before"]
+    assert done.stdout.startswith("loss ")  # the program's own output under the remedy, and nothing else
+    assert float(done.stdout.split()[1]) < 0.1
+    assert {"seed": 1}.items() <= trials[-1].items()  # confirmed with another seed
+
+
+def test_a_healthy_program_is_left_alone(tmp_path: Path) -> None:
+    done, report = fix(tmp_path, HEAD.format(lr=0.05, steps=150, zero="optimizer.zero_grad()"))
+    assert done.returncode == 4
+    assert report["chosen"] is None
+    assert report["trials"] == []
+    assert "left alone" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_learning_rate_over_the_limit_is_set_below_it(tmp_path: Path) -> None:
+    program = HEAD.format(lr=50.0, steps=150, zero="optimizer.zero_grad()").replace("nn.Tanh()", "nn.Identity()")
+    done, report = fix(tmp_path, program)
+    assert done.returncode == 0, done.stderr
+    chosen = report["chosen"]
+    assert isinstance(chosen, list)
+    assert chosen[0]["name"] in ("learning-rate", "optimizer")
+
+
+def test_no_such_program_is_said_in_a_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "fallline", "fix", "missing.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("fallline: cannot read missing.py")
+    assert "Traceback" not in done.stderr

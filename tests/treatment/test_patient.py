@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fallline.treatment.patient import ACTIVATIONS, Patient, Surgery, exchange
+from fallline.treatment.remedies import BY_NAME
+
+
+def network(activation: nn.Module, seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(4, 6), activation, nn.Linear(6, 6), activation, nn.Linear(6, 2)).double()
+
+
+def data() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(8, 4, generator=generator).double(), torch.randn(8, 2, generator=generator).double()
+
+
+class Functional(nn.Module):
+    """The same network as ``network``, with a function that may work in place."""
+
+    def __init__(self, net: nn.Sequential, activation: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.a, self.b, self.c = net[0], net[2], net[4]
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.c(self.activation(self.b(self.activation(self.a(x)))))
+
+
+FORMS: dict[str, Callable[[nn.Sequential], nn.Module]] = {
+    "module": lambda net: net,
+    "function": lambda net: Functional(net, torch.sigmoid),
+    "method": lambda net: Functional(net, lambda x: x.sigmoid()),
+    "in place": lambda net: Functional(net, torch.sigmoid_),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_activation_is_swapped_wherever_it_stands(form: str) -> None:
+    net, (x, _) = network(nn.Sigmoid()), data()
+    surgery = Surgery()
+    for layer in (net[0], net[2]):
+        surgery.edit(layer.weight).activation = ACTIVATIONS["relu"]
+    with surgery:
+        treated = FORMS[form](net)(x)
+    assert torch.equal(treated, network(nn.ReLU())(x))
+
+
+def test_only_the_activations_of_edited_layers_are_swapped() -> None:
+    net, (x, _) = network(nn.Sigmoid()), data()
+    surgery = Surgery()
+    surgery.edit(net[0].weight).activation = ACTIVATIONS["relu"]
+    with surgery:
+        treated = torch.sigmoid(net(x))
+    expected = torch.sigmoid(net[4](torch.sigmoid(net[2](F.relu(net[0](x))))))
+    assert torch.equal(treated, expected)
+
+
+@pytest.mark.parametrize("kind", ["normalise", "shortcut", "bridge"])
+def test_what_surgery_does_to_a_layers_output(kind: str) -> None:
+    net, (x, _) = network(nn.Tanh()), data()
+    surgery = Surgery()
+    setattr(surgery.edit(net[2].weight), kind, True)
+    with surgery:
+        treated = net(x)
+    h = torch.tanh(net[0](x))
+    out = {"normalise": F.layer_norm(net[2](h), (6,)), "shortcut": net[2](h) + h, "bridge": h}[kind]
+    assert torch.equal(treated, net[4](torch.tanh(out)))
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_an_exchanged_optimizer_steps_like_the_real_one(scheduled: bool) -> None:
+    runs = []
+    for exchanged in (False, True):
+        net, (x, y) = network(nn.Tanh()), data()
+        optimizer: Any = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9) if exchanged else None
+        optimizer = optimizer or torch.optim.Adam(net.parameters(), lr=0.01)
+        schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9) if scheduled else None
+        if exchanged:
+            exchange(optimizer, "Adam")
+        for _ in range(20):
+            optimizer.zero_grad()
+            F.mse_loss(net(x), y).backward()
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()
+        runs.append([p.detach().clone() for p in net.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
+
+
+def train(patient: Patient | None, optimizer: str = "SGD", steps: int = 5, lr: float = 0.1, **settings: Any) -> nn.Module:
+    """A training under a patient's hooks, or a plain one."""
+    model, (x, y) = network(nn.Tanh()), data()
+    placed = patient.operate() if patient is not None else None
+    made = getattr(torch.optim, optimizer)(model.parameters(), lr=lr, **settings)
+    for _ in range(steps):
+        made.zero_grad()
+        F.mse_loss(model(x), y).backward()
+        made.step()
+    if placed is not None:
+        placed.close()
+    return model
+
+
+def treated(name: str, args: dict[str, Any], **how: Any) -> nn.Module:
+    patient = Patient()
+    BY_NAME[name].apply(patient, args)
+    return train(patient, **how)
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.allclose(p, q, rtol=1e-12, atol=0) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def test_learning_rate() -> None:
+    assert same(treated("learning-rate", {"factor": 0.5, "lr": 0.05}, lr=0.1), train(None, lr=0.05))
+
+
+def test_momentum() -> None:
+    assert same(treated("momentum", {"momentum": 0.9}), train(None, momentum=0.9))
+
+
+def test_optimizer() -> None:
+    args = {"to": "Adam", "lr": 0.01, "instead_of": "SGD"}
+    assert same(treated("optimizer", args), train(None, optimizer="Adam", lr=0.01))
+
+
+def test_clipping_bounds_every_update() -> None:
+    """Plain gradient descent moves by lr times the clipped gradient's norm."""
+    before = train(None, steps=0)
+    after = treated("clip-gradient", {"max_norm": 1e-3}, steps=1, lr=1.0)
+    moved = torch.cat([(q - p).flatten() for p, q in zip(before.parameters(), after.parameters(), strict=True)])
+    assert float(moved.detach().norm()) == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize(("scheme", "std"), [("kaiming", 2 / 64), ("xavier", 2 / 128), ("lecun", 1 / 64)])
+def test_initial_weights_have_the_variance_of_their_scheme(scheme: str, std: float) -> None:
+    model = nn.Sequential(nn.Linear(64, 64))
+    patient = Patient()
+    activation = "relu" if scheme == "kaiming" else "linear"
+    args = {"weights": {"0.weight": [scheme, activation]}, "biases": ["0.bias"]}
+    BY_NAME["initialise"].apply(patient, args)
+    state = torch.get_rng_state()
+    with patient.operate():
+        model(torch.zeros(1, 64))
+    assert torch.equal(torch.get_rng_state(), state)  # the order of the data stays as it was
+    assert float(model[0].weight.detach().var()) == pytest.approx(std, rel=0.1)
+    assert not model[0].bias.any()
+
+
+def test_zero_grad_after_every_step() -> None:
+    model, (x, y) = network(nn.Tanh()), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    patient = Patient()
+    BY_NAME["zero-grad"].apply(patient, {})
+    with patient.operate():
+        F.mse_loss(model(x), y).backward()
+        optimizer.step()
+    assert all(p.grad is None for p in model.parameters())
+
+
+class Hiding(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = [nn.Linear(4, 4)]
+        self.out = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(torch.tanh(self.hidden[0](x)))
+
+
+def test_hidden_parameters_are_handed_to_the_optimizer() -> None:
+    torch.manual_seed(0)
+    model, (x, y) = Hiding().double(), data()
+    model.hidden[0].double()
+    start = model.hidden[0].weight.detach().clone()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    patient = Patient()
+    BY_NAME["register-parameters"].apply(patient, {"parameters": ["hidden[0].weight", "hidden[0].bias"], "hidden": True})
+    with patient.operate():
+        for _ in range(2):
+            optimizer.zero_grad()
+            F.mse_loss(model(x), y).backward()
+            optimizer.step()
+    assert not torch.equal(model.hidden[0].weight, start)
+
+
+def test_everything_is_removed_again() -> None:
+    backward = torch.autograd.backward
+    with Patient().operate():
+        assert torch.autograd.backward is not backward
+    assert torch.autograd.backward is backward
+    x = torch.ones(1)
+    assert torch.equal(torch.sigmoid(x), 1 / (1 + torch.exp(-x)))

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fallline.diagnosis.checks import CHECKS
+from fallline.diagnosis.diagnose import diagnose
+from fallline.diagnosis.finding import Finding
+from fallline.treatment.fix import candidates
+from fallline.treatment.prescribe import prescribe, remedies_for
+from fallline.treatment.remedies import BY_NAME, REMEDIES
+from fallline.treatment.trial import Comparison, Trial, compare, end_loss
+
+Record = Callable[[], Any]
+
+
+def finding(code: str, **evidence: float) -> Finding:
+    return Finding(code, "error", code, "seen", "why", "disproof", evidence=evidence)
+
+
+def sick(record: Record) -> Any:
+    made = record().chain(5, "sigmoid").losses([2.303] * 100).classes([10] * 10)
+    made.measure(range(10), {"grad_out": [1e-8, 1e-6, 1e-4, 1e-2, 1.0]}, slope=0.24, in_spread=1.0, flat=0.0, dead=0.0)
+    return made.weigh(range(10), grad=1.0, weight=1.0, update_norm=1e-3, displacement=1e-3).run()
+
+
+def test_every_code_has_a_remedy_but_nan(record: Record) -> None:
+    treated = {code for remedy in REMEDIES for code in remedy.treats}
+    assert {check.code for check in CHECKS} <= treated
+
+
+def test_names_are_unique() -> None:
+    assert len(BY_NAME) == len(REMEDIES)
+
+
+def test_the_first_dose_of_every_remedy_comes_before_second_ones(record: Record) -> None:
+    names = [r.name for r in remedies_for(finding("vanishing-gradient"), sick(record))]
+    firsts = list(dict.fromkeys(names))
+    assert names[: len(firsts)] == firsts
+
+
+@pytest.mark.parametrize("remedy", REMEDIES, ids=lambda remedy: remedy.name)
+def test_a_proposal_says_why_and_what_to_write(record: Record, remedy: Any) -> None:
+    run = sick(record)
+    for code in remedy.treats:
+        for proposal in remedy.propose(finding(code), run):
+            assert proposal.name == remedy.name
+            assert proposal.why
+            assert remedy.change(proposal.args, run)
+
+
+def test_half_the_measured_limit(record: Record) -> None:
+    proposal = BY_NAME["learning-rate"].propose(finding("learning-rate-too-high", limit=0.02), sick(record))
+    assert [p.args["lr"] for p in proposal] == [0.01]
+
+
+def test_clipping_takes_its_threshold_from_the_run(record: Record) -> None:
+    made = record().chain(1).losses([1.0] * 10).weigh(range(10), grad=list(np.linspace(1, 10, 10)), weight=1.0)
+    proposal = BY_NAME["clip-gradient"].propose(finding("exploding-gradient"), made.run())
+    assert proposal[0].args["max_norm"] == pytest.approx(np.percentile(np.linspace(1, 10, 10), 10), rel=0.05)
+
+
+def trial(run: Any, remedies: tuple[Any, ...] = ()) -> Trial:
+    return Trial(remedies, 0, run, prescribe(diagnose(run), run), 0, 1.0)
+
+
+def held(record: Record, before: list[float], after: list[float]) -> Comparison:
+    runs = [record().chain(2).losses(values).classes([10] * 10).run() for values in (before, after)]
+    return compare(trial(runs[0]), trial(runs[1]))
+
+
+def test_better_is_a_clear_difference_at_equal_updates(record: Record) -> None:
+    assert held(record, [2.3] * 100, [0.5] * 100).better
+    assert not held(record, [2.3] * 100, [2.25] * 100).better  # within five per cent of the guess
+    assert not held(record, [2.3] * 100, [2.3] * 80 + [float("nan")] * 20).better
+    assert held(record, [float("nan")] * 100, [0.5] * 100).better
+
+
+def test_a_trial_that_stops_early_is_held_against_the_same_number_of_updates(record: Record) -> None:
+    falling = list(np.linspace(2.3, 0.1, 100))
+    comparison = held(record, falling, falling[:50])
+    assert comparison.updates == 50
+    assert comparison.before == comparison.after
+
+
+def test_a_dead_process_has_an_infinite_loss() -> None:
+    assert end_loss(Trial((), 0, None, None, 1, 1.0), 100) == float("inf")
+
+
+def test_candidates_come_from_the_root_cause_first(record: Record) -> None:
+    found = candidates(trial(sick(record)))
+    assert found[0].name in {r.name for r in remedies_for(finding("vanishing-gradient"), sick(record))}
+    assert len({(r.name, str(r.args)) for r in found}) == len(found)
