@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
 from fallline.record import graph as autograd
-from fallline.record import names
+from fallline.record import measure, names
 from fallline.record.store import Store
 
 SEARCHES = 3  # times the whole process is searched for modules when names are missing
@@ -27,14 +27,14 @@ class Catalog:
         self._layers: dict[int, int] = {}  # parameter number → layer number
         self._axes: dict[int, int] = {}  # parameter number → dimension that counts units
         self._optimizers: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
-        self._known: dict[str, nn.Module] = {}
+        self._known: dict[str, weakref.ref[nn.Module]] = {}  # a model the program drops must be free to go
         self._searches = 0
         self._models: dict[str, int] = {}
         self._has_hand = False
 
     def know(self, models: dict[str, nn.Module]) -> None:
         """Take the names of modules that the caller has at hand."""
-        self._known.update(models)
+        self._known.update({name: weakref.ref(module) for name, module in models.items()})
 
     # -- parameters ------------------------------------------------------------------------------------------------
 
@@ -62,12 +62,12 @@ class Catalog:
                 return stale
         number = len(self._names)
         name = name or f"parameter {number} {tuple(tensor.shape)}"
-        if model and sum(any(True for _ in m.parameters()) for m in self._known.values()) > 1:
+        if model and sum(module is None or _has_parameters(module) for module in self._modules()) > 1:
             name = f"{model}.{name}"
         self._parameters[id(tensor)] = (weakref.ref(tensor), number)
         self._names.append(name)
         self._registered.append(registered)
-        self.store.put("parameters", (number, name, model, tensor.numel(), tensor.ndim, int(registered)))
+        self.store.put("parameters", (number, name, model, tensor.numel(), tensor.ndim, int(registered), int(tensor.requires_grad)))
         return number
 
     def _reborn(self, tensor: Tensor, name: str) -> int | None:
@@ -82,7 +82,7 @@ class Catalog:
     def _roots(self, tensors: list[Tensor]) -> dict[str, nn.Module]:
         """The root modules, searched for again where a tensor belongs to none of the known ones."""
         for search in (names.find_modules, names.find_all_modules):
-            have = names.named_leaves(self._known)
+            have = names.named_leaves(self._alive())
             if all(id(tensor) in have for tensor in tensors):
                 break
             if search is names.find_all_modules:
@@ -90,9 +90,16 @@ class Catalog:
                     break
                 self._searches += 1
             for name, module in search().items():
-                if all(module is not known for known in self._known.values()):
-                    self._known[name if name not in self._known else f"{name}_{len(self._known)}"] = module
-        return self._known
+                if all(module is not known for known in self._modules()):
+                    self._known[name if name not in self._known else f"{name}_{len(self._known)}"] = weakref.ref(module)
+        return self._alive()
+
+    def _modules(self) -> list[nn.Module | None]:
+        """Every root module met so far; None for one that is gone."""
+        return [reference() for reference in self._known.values()]
+
+    def _alive(self) -> dict[str, nn.Module]:
+        return {name: module for name, module in zip(self._known, self._modules(), strict=True) if module is not None}
 
     # -- layers --------------------------------------------------------------------------------------------------------
 
@@ -134,17 +141,11 @@ class Catalog:
         parameter = self.parameter(call.weight)
         number = self._layers[parameter] = len(self._layers)
         weight = call.weight
-        transposed = any(
-            source is not None
-            and autograd.op_name(source) in ("t", "transpose", "permute")
-            and autograd.parameter_behind(source) is weight
-            for source, _ in call.node.next_functions
-        )
-        axis = 0 if transposed or call.kind in ("conv", "rnn") else weight.ndim - 1
+        axis = call.unit_axis
         output = any(last.weight is weight for last in graph.last)
-        if call.kind in ("linear", "conv") and weight.shape[axis] > 1:
+        if call.kind != "rnn" and weight.ndim > 1 and weight.shape[axis] > 1:
             self._axes[parameter] = axis
-        units = weight.shape[axis]
+        units = weight.shape[axis] if weight.ndim > 1 else 1
         name = self._names[parameter].removesuffix(".weight")
         sources = [s for c in call.sources if (s := self._layers.get(self.parameter(c.weight))) is not None]
         activation = autograd.op_name(call.activations[0]) if call.activations else ""
@@ -153,7 +154,7 @@ class Catalog:
             "layers",
             (
                 number, name, call.kind, parameter, units, weight.numel() // max(units, 1), activation,
-                json.dumps(call.ops), json.dumps(sources), float(weight.detach().float().var(correction=0)),
+                json.dumps(call.ops), json.dumps(sources), float(measure.real(weight).var(correction=0)),
                 int(output), int(recurrent),
             ),
         )  # fmt: skip
@@ -182,3 +183,7 @@ class Catalog:
             self._has_hand = True
             row: tuple[Any, ...] = (0, "by hand", "{}", json.dumps(list(range(len(self._names)))), "")
             self.store.put("optimizers", row)
+
+
+def _has_parameters(module: nn.Module) -> bool:
+    return any(True for _ in module.parameters())

@@ -73,12 +73,40 @@ class Call:
             return "embedding"
         return "rnn" if "rnn" in name or "lstm" in name or "gru" in name else "linear"
 
+    @property
+    def unit_axis(self) -> int:
+        """The dimension of the weight that counts the layer's units."""
+        name, ndim = op_name(self.node), self.weight.ndim
+        if self.kind == "conv":
+            return int(bool(saved(self.node, "_saved_transposed")))
+        if self.kind == "rnn" or name in ("linear", "trilinear"):
+            return 0
+        if self.kind == "embedding" or name not in LAYERS:
+            return ndim - 1
+        side = -2 if self._left else -1
+        output = self.node._input_metadata[0].shape
+        fitting = [i for i, size in enumerate(self.weight.shape) if size == output[max(side, -len(output))]]
+        if len(fitting) == 1:
+            return fitting[0]
+        views = _views(self.node.next_functions[self.place][0])
+        flipped = sum(view in ("t", "transpose", "permute") for view in views) % 2 == 1
+        return ndim + (-3 - side if flipped else side)
+
+    @property
+    def _left(self) -> bool:
+        """Whether the weight is the left factor of a matrix product: w @ x."""
+        names = LAYERS.get(op_name(self.node), ())
+        return "mat2" in names[self.place + 1 :] or bool({"vec", "batch2"} & set(names[self.place + 1 :]))
+
     def input(self) -> Tensor | None:
-        """The data that flowed in, where the forward pass kept it."""
+        """The data that flowed in, where the forward pass kept it, samples first; shape (n, …)."""
         for position, name in enumerate(LAYERS.get(op_name(self.node), ("input",))):
             tensor = saved(self.node, f"_saved_{name}") if position != self.place else None
             if isinstance(tensor, Tensor) and (tensor.is_floating_point() or tensor.is_complex()):
-                return tensor
+                if tensor.ndim == 1:
+                    return tensor.unsqueeze(0)
+                tensor = tensor.mT if self._left else tensor
+                return tensor.flatten(0, 1) if "bmm" in op_name(self.node) else tensor
         return None
 
 
@@ -92,6 +120,13 @@ class Graph:
     last: tuple[Call, ...]  # the uses whose output flows into the loss
     tail: tuple[str, ...]  # operations between the latest of them and the loss
     complete: bool  # False where NODE_LIMIT cut it off
+
+
+def _views(node: Node | None) -> Iterator[str]:
+    """The operations between a parameter and its use."""
+    while node is not None and (name := op_name(node)) != "accumulategrad":
+        yield name
+        node = node.next_functions[0][0]
 
 
 def parameter_behind(node: Node | None) -> Tensor | None:

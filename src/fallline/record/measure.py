@@ -16,25 +16,35 @@ TWIN_TOLERANCE = 1e-7  # of the largest row; two rows that differ for real are r
 SKETCH = 4096  # at most this many entries of a parameter are compared with their start
 
 
+def real(tensor: Tensor) -> Tensor:
+    """The entries as real numbers in at least single precision; a complex number counts as two."""
+    tensor = _parts(tensor)
+    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+
+
+def _parts(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach()
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
+
+
 def norm(tensor: Tensor) -> Tensor:
     """Euclidean norm of all entries, in at least single precision; shape ()."""
-    if tensor.is_sparse:
-        tensor = tensor.coalesce().values()
-    return torch.linalg.vector_norm(tensor.detach(), dtype=_real(tensor))
+    tensor = tensor.coalesce().values() if tensor.is_sparse else tensor
+    parts = _parts(tensor)
+    return torch.linalg.vector_norm(parts, dtype=torch.float64 if parts.dtype == torch.float64 else torch.float32)
 
 
 def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Euclidean norm of each tensor, fused where they allow it; each of shape ()."""
     dense = [t for t in tensors if not t.is_sparse and t.dtype in (torch.float32, torch.float64)]
     if len(dense) == len(tensors) and dense:
-        return list(torch._foreach_norm(dense))
+        return list(torch._foreach_norm([t.detach() for t in dense]))
     return [norm(t) for t in tensors]
 
 
 def spread(data: Tensor) -> tuple[Tensor, Tensor]:
     """RMS of all entries, and the standard deviation between samples (dimension 0), averaged in square; shapes ()."""
-    data = data.detach()
-    data = data if data.dtype in (torch.float32, torch.float64) else data.float()
+    data = real(data)
     rms = torch.linalg.vector_norm(data) / max(data.numel(), 1) ** 0.5
     if data.shape[0] < 2:
         return rms, torch.full_like(rms, math.nan)
@@ -77,7 +87,7 @@ def twins(weight: Tensor, gradient: Tensor, unit_axis: int) -> Tensor:
     """
     keys = []
     for tensor in (weight, gradient):
-        rows = tensor.detach().movedim(unit_axis, 0).reshape(tensor.shape[unit_axis], -1).double()
+        rows = real(tensor).movedim(unit_axis, 0).reshape(tensor.shape[unit_axis], -1).double()
         key = rows @ torch.sin(torch.arange(1.0, rows.shape[1] + 1, dtype=torch.float64, device=rows.device))
         keys.append(key / rows.abs().sum(dim=1).max().clamp(min=1e-300))
     order = keys[0].argsort()
@@ -96,16 +106,16 @@ def to_floats(tensors: Sequence[Tensor]) -> list[float]:
     return values
 
 
-def _real(tensor: Tensor) -> torch.dtype:
-    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
-
-
 # -- what the loss compares --------------------------------------------------------------------------------------------
 
 
-def loss_sight(graph: autograd.Graph, loss: Tensor) -> dict[str, Any]:
-    """What stands at the loss: its kind, the operations before it, and the ranges of prediction and target."""
+def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
+    """What stands at the loss: its kind, the operations before it, and the ranges of prediction and target.
+
+    ``scale``: what a ``GradScaler`` multiplied the loss by.
+    """
     node, factor = autograd.unwrap_loss(loss.grad_fn)
+    factor = factor / float(scale) if factor is not None and scale is not None else factor
     name = autograd.op_name(node)
     sight: dict[str, Any] = {"kind": LOSSES.get(name), "ops": list(graph.tail), "factor": factor}
     prediction, target = autograd.saved(node, "_saved_self"), autograd.saved(node, "_saved_target")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 FRAME_LIMIT = 30  # callers looked at above the one that called backward
+HOLDERS = 3  # references to a frame's variables when nobody else holds them: the frame, ours, getrefcount's
 
 
 def is_module(value: object) -> bool:
@@ -27,9 +28,24 @@ def caller_variables() -> Iterator[Mapping[str, Any]]:
             break
         module = str(frame.f_globals.get("__name__", ""))
         if module.partition(".")[0] not in ("fallline", "torch"):
-            yield frame.f_locals
+            yield _variables(frame)
         frame = frame.f_back
     yield vars(sys.modules["__main__"])
+
+
+def _variables(frame: FrameType) -> Mapping[str, Any]:
+    """The variables of a frame, without leaving a second reference to each of them behind.
+
+    Before Python 3.13 a function's frame keeps the dict it was asked for, and with it every tensor, until the function
+    returns. It is emptied again unless the program holds that very dict, by ``locals()``.
+    """
+    variables = frame.f_locals
+    if sys.version_info >= (3, 13) or not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        return variables
+    copy = dict(variables)
+    if sys.getrefcount(variables) <= HOLDERS:
+        variables.clear()
+    return copy
 
 
 def find_modules() -> dict[str, nn.Module]:
@@ -177,6 +193,7 @@ def object_name(value: object) -> str | None:
 
 def is_compiled(module: nn.Module) -> bool:
     """Whether ``torch.compile`` stands between the program and this module."""
-    return type(module) is getattr(getattr(torch, "_dynamo", None), "OptimizedModule", ()) or (
+    dynamo = sys.modules.get("torch._dynamo")  # asking torch for it would import it
+    return type(module) is getattr(dynamo, "OptimizedModule", ()) or (
         getattr(module, "_compiled_call_impl", None) is not None
     )

@@ -14,7 +14,7 @@ ACTIVATIONS: dict[str, float | None] = {
     "softshrink": 1.0, "hardshrink": 1.0, "celu": 1.0,
 }  # fmt: skip
 # Activations that are flat on both sides, or smoothly so.
-SATURATING = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softplus", "logsigmoid", "clamp")
+SATURATING = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softplus", "logsigmoid")
 # Operations whose slope is infinite or undefined somewhere in (or at the edge of) their domain.
 SINGULAR = frozenset(
     ["sqrt", "rsqrt", "log", "log2", "log10", "log1p", "div", "reciprocal", "pow", "linalgvectornorm", "norm", "acos", "asin", "acosh", "atanh", "std", "var", "cdist", "exp", "tan", "logit", "xlogy"]

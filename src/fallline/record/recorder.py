@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.optimizer import (
     Optimizer,
     register_optimizer_step_post_hook,
@@ -32,6 +32,7 @@ ALLOWANCE = 0.10  # seconds it may take on top, so that a short training is seen
 FIRST = 5  # updates measured densely at the start, and when a new optimizer appears
 SPACING = 0.05  # dense measurements keep at least this distance, as a share of the updates so far
 RECENT = 20  # updates within which an optimizer counts as active
+BACKWARDS = 64  # most of one update that are measured densely
 
 Hook = Callable[..., Any]
 
@@ -54,6 +55,18 @@ class Sample:
 
     def add(self, layer: int, name: str, value: Tensor) -> None:
         self.layers.setdefault(layer, {}).setdefault(name, []).append(value)
+
+
+@dataclass
+class Losses:
+    """The losses of one update: two may share it, and accumulation brings many."""
+
+    count: int = 0
+    sum: Any = 0.0
+    last: Any = math.nan
+
+    def add(self, loss: Any) -> None:
+        self.count, self.sum, self.last = self.count + 1, self.sum + loss, loss
 
 
 class Recorder:
@@ -86,7 +99,7 @@ class Recorder:
         self._began: float | None = None
         self._last_loss: Any = math.nan
         # the update under way
-        self._losses: list[Any] = []
+        self._losses = Losses()
         self._sample: Sample | None = Sample()
         self._cycle: dict[int, int] = {}  # optimizer → its last step
         self._cycle_start = 0
@@ -106,7 +119,8 @@ class Recorder:
         # updates written by hand
         self._stepped = False
         self._hand: list[tuple[weakref.ref[Tensor], Tensor]] = []
-        self._scaled: tuple[weakref.ref[Tensor], Tensor] | None = None
+        self._asked: dict[tuple[Any, ...], bool] = {}
+        self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
         self._broken = False
 
     # -- being there and gone again ------------------------------------------------------------------------------
@@ -125,9 +139,12 @@ class Recorder:
         """Remove everything that was put in place, and hand over what is still pending."""
         while self._undo:
             self._undo.pop()()
-        if self.fault is None and self._hand and not self._stepped and self._losses:
+        if self._hand and not self._stepped and self._losses.count:
             self._safely(self._hand_step)(True)
-        self._settle()
+        try:
+            self._settle()
+        except Exception as error:  # a device that failed keeps its numbers
+            self._give_up(error)
         now = self.clock()
         seconds = now - self._began if self._began is not None else 0.0
         self.store.meta(steps=self.step, overhead_seconds=self.spent, training_seconds=seconds, fault=self.fault)
@@ -169,7 +186,8 @@ class Recorder:
     # -- backward ----------------------------------------------------------------------------------------------------
 
     def _listening(self) -> bool:
-        return not self._inside and self.fault is None and threading.get_ident() == self._thread
+        free = bool(self._undo) and not self._inside and self.fault is None
+        return free and threading.get_ident() == self._thread
 
     def _backward(self, original: Hook, tensors: Any, *args: Any, **kwargs: Any) -> Any:
         if not self._listening():
@@ -189,14 +207,12 @@ class Recorder:
 
     def _grad(self, original: Hook, outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """``torch.autograd.grad`` counts as a training's backward only where no optimizer steps."""
-        leaves = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-        ours = (
-            self._listening()
-            and not self._stepped
-            and not kwargs.get("create_graph")
-            and all(leaf.is_leaf for leaf in leaves)
-        )
-        if not ours:
+        if not self._listening() or self._stepped or kwargs.get("create_graph"):
+            return original(outputs, inputs, *args, **kwargs)
+        if not isinstance(inputs, (Tensor, tuple, list, dict)):
+            inputs = tuple(inputs)  # a generator, such as model.parameters(), can be read only once
+        leaves = self._safely(self._trained_by)(outputs, inputs)
+        if not leaves:
             return original(outputs, inputs, *args, **kwargs)
         handles = self._safely(self._before_backward)(outputs)
         self._inside = True
@@ -206,41 +222,58 @@ class Recorder:
             self._inside = False
             for handle in handles or ():
                 handle.remove()
-        self._safely(self._after_hand_backward)(list(zip(leaves, gradients, strict=True)))
+        values = gradients.values() if isinstance(gradients, dict) else gradients
+        self._safely(self._after_hand_backward)(list(zip(leaves, values, strict=False)))
         return gradients
+
+    def _trained_by(self, outputs: Any, inputs: Any) -> list[Tensor]:
+        """The parameters whose gradients are asked for; none where it is data's gradient, as for an attack."""
+        leaves = [inputs] if isinstance(inputs, Tensor) else list(inputs.values() if isinstance(inputs, dict) else inputs)
+        if not all(isinstance(leaf, Tensor) and leaf.is_leaf for leaf in leaves):
+            return []
+        losses = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+        if len(losses) != 1 or any(isinstance(leaf, nn.Parameter) for leaf in leaves):
+            return leaves
+        key = tuple(leaf.shape for leaf in leaves)
+        if key not in self._asked:
+            graph = autograd.read(losses[0])
+            self._asked[key] = graph is None or not any(isinstance(leaf, nn.Parameter) for leaf in graph.leaves)
+        return leaves if self._asked[key] else []
 
     def _scale(self, original: Hook, scaler: Any, outputs: Any) -> Any:
         """Remember which loss a ``GradScaler`` scaled, so that the record holds the unscaled one."""
         scaled = original(scaler, outputs)
         if isinstance(scaled, Tensor) and isinstance(outputs, Tensor):
-            self._scaled = (weakref.ref(scaled), outputs.detach())
+            self._scaled = (weakref.ref(scaled), outputs.detach(), scaler._get_scale_async())
         return scaled
 
     def _before_backward(self, tensors: Any) -> list[Any]:
-        losses = [tensors] if isinstance(tensors, Tensor) else [t for t in tensors if isinstance(t, Tensor)]
-        if len(losses) != 1 or losses[0].numel() != 1:
+        losses = list(tensors) if isinstance(tensors, (tuple, list)) else [tensors]
+        loss = losses[0] if len(losses) == 1 else None
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
             return []
-        loss = losses[0]
         if self._began is None:
             self._began = self.clock()
         if self._hand and not self._stepped:
             self._hand_step(False)
         if self._sentinels and (self._sample is not None or self.step < 50):
             self._look_for_stale()
-        unscaled = self._scaled[1] if self._scaled is not None and self._scaled[0]() is loss else loss.detach()
+        unscaled, scale = loss.detach(), None
+        if self._scaled is not None and self._scaled[0]() is loss:
+            _, unscaled, scale = self._scaled
         value: Any = unscaled.item() if loss.device.type == "cpu" else unscaled.clone()
-        self._losses.append(value)
+        self._losses.add(value)
         if isinstance(value, float) and not math.isfinite(value) and not self._broken:
             self._report_birth(loss, value)
         if loss.grad_fn is None:
             if self.step == 0:
                 self.store.event(self.step, "cut-loss", message="the loss has no graph: it was detached and marked")
             return []
-        if self._sample is None:
+        if self._sample is None or self._losses.count > BACKWARDS:
             return []
-        return self._observe(loss, self._sample)
+        return self._observe(loss, self._sample, scale)
 
-    def _observe(self, loss: Tensor, sample: Sample) -> list[Any]:
+    def _observe(self, loss: Tensor, sample: Sample, scale: Tensor | None) -> list[Any]:
         graph = autograd.read(loss)
         if graph is None:
             return []
@@ -254,23 +287,30 @@ class Recorder:
                 sample.add(layer, "in_rms", rms)
                 sample.add(layer, "in_spread", std)
             handles.append(
-                call.node.register_hook(self._safely(functools.partial(self._on_call, sample, layer, call.data)))
+                call.node.register_hook(self._safely(functools.partial(self._on_call, sample, layer, call.data, scale)))
             )
             for node in call.activations:
                 hook = functools.partial(self._on_activation, sample, layer, call.kind, autograd.op_name(node))
                 handles.append(node.register_hook(self._safely(hook)))
-        sample.sights.append(measure.loss_sight(graph, loss))
+        sample.sights.append(measure.loss_sight(graph, loss, scale))
         return handles
 
     def _on_call(
-        self, sample: Sample, layer: int, data: tuple[int, ...], after: Sequence[Any], before: Sequence[Any]
+        self,
+        sample: Sample,
+        layer: int,
+        data: tuple[int, ...],
+        scale: Tensor | None,
+        after: Sequence[Any],
+        before: Sequence[Any],
     ) -> None:
         """One use of a layer: ``before`` holds the gradient at its output, ``after`` those at its inputs."""
-        if before and before[0] is not None:
-            sample.add(layer, "grad_out", measure.norm(before[0]))
-        for position in data:
-            if position < len(after) and after[position] is not None:
-                sample.add(layer, "grad_in", measure.norm(after[position]))
+        found = [("grad_out", before[0])] if before else []
+        found += [("grad_in", after[position]) for position in data if position < len(after)]
+        for name, gradient in found:
+            if gradient is not None:
+                norm = measure.norm(gradient)
+                sample.add(layer, name, norm if scale is None else norm / scale.to(norm.device))
 
     def _on_activation(
         self, sample: Sample, layer: int, kind: str, name: str, after: Sequence[Any], before: Sequence[Any]
@@ -359,7 +399,7 @@ class Recorder:
             self.step,
             "non-finite",
             origin="parameter" if spoilt else "backward",
-            loss=str(self._losses[-1]) if self._losses else "",
+            loss=str(self._losses.last) if self._losses.count else "",
             operation="",
             parameters=[self.catalog.name_of(p) for p in bad],
             finite=[self.catalog.name_of(p) for p in parameters if all(p is not b for b in bad)],
@@ -422,12 +462,12 @@ class Recorder:
         """Close the update: write its rows and decide how the next one is measured."""
         now = self.clock()
         began = self._began if self._began is not None else now
-        losses, self._losses = self._losses, []
-        loss = self._last_loss = sum(losses) / len(losses) if losses else self._last_loss  # two may share a backward
-        self._rows.append((self.step, optimizer, loss, rate, len(losses), now - began))
+        losses, self._losses = self._losses, Losses()
+        loss = self._last_loss = losses.sum / losses.count if losses.count else self._last_loss
+        self._rows.append((self.step, optimizer, loss, rate, losses.count, now - began))
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
-        if len(self._rows) >= 64 or self._sample is not None:
+        if len(self._rows) >= 64 or self._sample is not None or self.store.due:
             self._settle()
         self._plan(optimizer, now - began)
         self.step += 1
@@ -514,6 +554,8 @@ class Recorder:
         if gradients is None:
             leaves = self.catalog.leaves()
             gradients = [(leaf, leaf.grad) for leaf in leaves if leaf.grad is not None]
+        if any(isinstance(p, nn.Parameter) for p, _ in gradients):  # what else has a gradient then is data
+            gradients = [(p, g) for p, g in gradients if isinstance(p, nn.Parameter)]
         self._hand = [(weakref.ref(p), measure.sketch(p).clone()) for p, _ in gradients]
         if self._sample is not None:
             self._weigh(self._sample, gradients, keep=True)
@@ -526,6 +568,9 @@ class Recorder:
             moved = moved or parameter is None or not torch.equal(measure.sketch(parameter), before)
         if moved:
             self.catalog.by_hand()
+            kept = next((p.grad for r, _ in self._hand if (p := r()) is not None and p.grad is not None), None)
+            if not last and (self._sample is not None or self.step < 50):
+                self._count_carried(0, kept is not None and bool((kept != 0).any()))
             self._finish(0, math.nan)
 
 

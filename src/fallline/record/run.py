@@ -6,6 +6,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -58,6 +59,7 @@ class Parameter:
     numel: int
     ndim: int
     registered: bool  # False: its module hides in a plain list or dict
+    trainable: bool = True  # requires_grad, when it was first met
 
 
 @dataclass(frozen=True)
@@ -218,8 +220,8 @@ def read(path: Path | str) -> Run:
     if not file.is_file():
         raise RunError(f"no run at {folder}: there is no {FILE} in it (`fallline runs` lists the runs)")
     try:
-        db = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
-        with db:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            db.execute("BEGIN")  # one moment of a run that may still be going on
             return _read(db, file.parent)
     except sqlite3.DatabaseError as error:
         raise RunError(f"{file} is not a record of fallline, or it is damaged: {error}") from error
@@ -255,7 +257,7 @@ def _read(db: sqlite3.Connection, folder: Path) -> Run:
             )
             for row in rows("layers")
         ),
-        parameters=tuple(Parameter(*row[:5], bool(row[5])) for row in rows("parameters")),
+        parameters=tuple(Parameter(*row[:5], registered=bool(row[5]), trainable=bool(row[6])) for row in rows("parameters")),
         optimizers=tuple(
             Optimizer(row[0], row[1], json.loads(row[2]), frozenset(json.loads(row[3])), row[4])
             for row in rows("optimizers")

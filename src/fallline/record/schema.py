@@ -14,6 +14,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "parameters": (
         "id INTEGER", "name TEXT", "model TEXT", "numel INTEGER", "ndim INTEGER", "registered INTEGER",
+        "trainable INTEGER",
     ),
     "optimizers": ("id INTEGER", "class TEXT", "settings TEXT", "parameters TEXT", "name TEXT"),
     # One row a parameter update; optimizer 0 is an update written by hand.

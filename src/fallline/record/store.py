@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import sqlite3
 import tempfile
 import threading
@@ -33,12 +34,23 @@ def new_folder(root: Path, name: str) -> tuple[Path, str | None]:
                 folder.mkdir()
             except FileExistsError:
                 continue
+            _try_out(folder)
             return folder, None
         raise OSError(f"{root} already holds 999,999 runs named {name}")
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         folder = Path(tempfile.mkdtemp(prefix="fallline-")) / f"{name}-1"
         folder.mkdir()
-        return folder, f"cannot write to {root} ({error.strerror or error}); the record is in {folder}"
+        reason = getattr(error, "strerror", None) or error
+        return folder, f"cannot write to {root} ({reason}); the record is in {folder}"
+
+
+def _try_out(folder: Path) -> None:
+    """Make the file of a run; where that fails, as on a full disk, nothing is left behind."""
+    try:
+        connect(folder / FILE).close()
+    except (OSError, sqlite3.Error):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -90,17 +102,22 @@ class Store:
         """Add an event with its details."""
         self.put("events", (step, kind, json.dumps(detail)))
 
+    @property
+    def due(self) -> bool:
+        """Whether it is time to hand the buffered rows over."""
+        return time.monotonic() >= self._due
+
     def tick(self) -> None:
         """Hand the buffered rows over if it is time; cheap enough for every step."""
-        if time.monotonic() >= self._due:
+        if self.due:
             self.flush()
 
     def flush(self) -> None:
         """Hand the buffered rows to the writing thread."""
         self._due = time.monotonic() + FLUSH_SECONDS
-        if self._rows and os.getpid() == self._pid:  # a forked worker of a data loader owns no thread and no file
-            self._queue.put(self._rows)
-            self._rows = {}
+        rows, self._rows = self._rows, {}
+        if rows and os.getpid() == self._pid:  # a forked child owns no thread and no file: its rows are dropped
+            self._queue.put(rows)
 
     def close(self) -> None:
         """Write everything and close the file."""

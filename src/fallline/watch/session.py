@@ -33,7 +33,7 @@ class Session:
     ) -> None:
         if not budget > 0:
             raise ValueError(f"budget is the share of the training's time to use, above 0; got {budget}")
-        self.folder, self.note = new_folder(Path(root), name)
+        self.folder, self.note = new_folder(Path(root).absolute(), name)  # the program may change directory
         self.store = Store(self.folder)
         self.recorder = Recorder(self.store, budget, limit, seconds)
         self.recorder.catalog.know(models or {})

@@ -12,6 +12,17 @@ from fallline.diagnosis.outcome import Outcome, judge
 from fallline.record.run import Run, Training
 
 
+def _gain_over_time(training: Training) -> float:
+    """Factor by which the gradient of a recurrent layer changes from its last use to its first; 0 without one."""
+    gains = [0.0]
+    for layer in (layer for layer in training.layers if layer.recurrent):
+        rows = training.layer_stats.where(layer=layer.id)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = rows["grad_first"] / rows["grad_last"]
+        gains += [float(r) for r in ratio[:1] if np.isfinite(r)]
+    return max(gains)
+
+
 @dataclass(frozen=True)
 class BadInitialisation:
     """Initial weights far from every scheme that keeps the signal, in a training that fails.
@@ -24,6 +35,7 @@ class BadInitialisation:
     small: float = 0.1  # fan_in · Var(W) below this is weaker than every common scheme
     large: float = 10.0  # … and above this stronger
     lost: float = 1e-2  # the spread between samples, or the gradient, that is left after all layers
+    part: float = 0.8  # a training that explained more than this has undone whatever its start was
     first_loss: float = 5.0  # first loss over the loss of a constant prediction
 
     def look(self, run: Run) -> Finding | None:
@@ -63,15 +75,17 @@ class BadInitialisation:
 
     def _large(self, training: Training, links: Chain, outcome: Outcome, scale: np.ndarray) -> Finding | None:
         strong = scale > self.large
-        if outcome.learned or not strong.any() or outcome.trivial is None:
+        if outcome.explained >= self.part or not strong.any() or outcome.trivial is None:
             return None
         ratio = outcome.first / outcome.trivial
-        if ratio < self.first_loss and not (links.flat[strong] > 0.5).any():
+        harmed = (ratio >= self.first_loss and not outcome.learned) or bool((links.flat[strong] > 0.5).any())
+        if not (harmed or max(links.gain, _gain_over_time(training)) > 1 / self.lost):
             return None
         return self._finding(
             training, links, scale,
             f"Weights are too large: fan_in·Var(W) is {text(float(scale[strong].max()))}. The first loss is "
-            f"{text(outcome.first)}, ×{text(ratio)} that of a constant prediction ({text(outcome.trivial)}).",
+            f"{text(outcome.first)}, ×{text(ratio)} that of a constant prediction ({text(outcome.trivial)}), and "
+            f"{100 * float(np.nan_to_num(links.flat[strong]).max()):.0f} % of the activations behind them are flat.",
             "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this large the network starts out "
             "certain and wrong: activations saturate or outputs are huge, and training has to undo that first.",
             {"first_loss_ratio": ratio},

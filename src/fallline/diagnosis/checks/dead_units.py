@@ -23,6 +23,7 @@ class DeadUnits:
     code: str = "dead-units"
     share: float = 0.5  # of a layer's units
     most: float = 0.9  # from here on even a training that learned a little is concerned
+    silent: float = 0.97  # of all pairs of a unit and a sample: ordinary sparsity is 0.3 to 0.9
 
     def look(self, run: Run) -> Finding | None:
         looked = False
@@ -55,6 +56,8 @@ class DeadUnits:
         if seen.sum() < STREAK:
             return None
         share = float(np.median(window[seen][-3:]))
+        hardly = float(np.nanmedian(rows["flat"][seen])) if np.isfinite(rows["flat"][seen]).any() else 0.0
+        share = hardly if hardly >= self.silent else share
         if share < self.share:
             return share, 0, False
         now = rows["dead"][seen]

@@ -19,6 +19,7 @@ class ExplodingGradient:
     code: str = "exploding-gradient"
     gain: float = 1e3  # first layer's gradient over the last one's, or growth of the signal from input to output
     factor: float = 1.5  # a layer; below, a deep network may grow this much in passing and still train
+    lost: float = 1.2  # loss at the end over the loss before a burst
     burst: float = 100.0  # a gradient norm over the run's own median, for growth over steps
 
     def look(self, run: Run) -> Finding | None:
@@ -105,7 +106,8 @@ class ExplodingGradient:
         peak = int(np.argmax(gradient))
         ratio = float(gradient[peak] / np.median(gradient))
         moved = float(weight[min(peak + 1, len(weight) - 1) :].max() / weight[0])
-        if peak < 2 or ratio < self.burst or moved < 2:
+        before = np.median(training.loss[training.steps["step"] < steps[peak]])
+        if peak < 2 or ratio < self.burst or moved < 2 or not outcome.last > self.lost * before:
             return None
         return Finding(
             code=self.code,

@@ -25,6 +25,8 @@ class LearningRateTooHigh:
     jump: float = 3.0  # an early loss over the first one
     early: float = 0.3  # share of the run that is early
     update: float = 0.10  # update norm / weight norm: 1e-3 is usual, 5e-2 too much (cs231n)
+    travelled: float = 1.0  # distance from the start over the norm of the weights there
+    rise: float = 1.15  # of the loss, meanwhile
     wild: float = 0.03  # the same, where the loss also swings
 
     def look(self, run: Run) -> Finding | None:
@@ -32,7 +34,11 @@ class LearningRateTooHigh:
             raise NotApplicable("fewer than two updates were recorded")
         for training in run.trainings:
             outcome = judge(training)
-            finding = self._diverging(training, outcome) or self._thrown(training, outcome)
+            finding = (
+                self._diverging(training, outcome)
+                or self._thrown(training, outcome)
+                or self._wandered(training, outcome)
+            )
             if finding is not None:
                 return finding
         return None
@@ -74,7 +80,7 @@ class LearningRateTooHigh:
         peak = float(finite.max()) if len(finite) else np.inf
         if np.isfinite(loss[0]) and not np.isfinite(window).all():
             peak = np.inf
-        reference = max(outcome.first if np.isfinite(outcome.first) else loss[0], outcome.trivial or 0.0)
+        reference = max(float(loss[0]) if np.isfinite(loss[0]) else 0.0, outcome.trivial or 0.0)
         jumped = peak > self.jump * reference > 0
         middle = float(np.median(share[np.isfinite(share)])) if np.isfinite(share).any() else np.inf
         top = float(share[: max(5, len(share) // 3)].max())
@@ -90,6 +96,29 @@ class LearningRateTooHigh:
             "The gradient describes the loss only near the point where it was taken. A step this long leaves that "
             "neighbourhood: the loss jumps, and units may be thrown to where they get no gradient any more.",
             {"learning_rate": lr, "update_ratio": min(top, 1e9), "peak_loss": peak, "first_loss": float(loss[0])},
+        )  # fmt: skip
+
+    def _wandered(self, training: Training, outcome: Outcome) -> Finding | None:
+        """The loss went up, not down, while the weights travelled farther than their own norm, and nothing was learnt."""
+        steps, distance = training.total("displacement")
+        _, weight = training.total("weight")
+        loss = training.loss[np.isfinite(training.loss)]
+        if not outcome.stuck or len(distance) < 3 or len(loss) < 20 or not weight[0] > 0:
+            return None
+        travelled = float(np.nanmax(distance) / weight[0])
+        smooth = np.median(np.lib.stride_tricks.sliding_window_view(loss, 5), axis=1)
+        peak = float(smooth.max())
+        reference = max(float(loss[0]), outcome.trivial or 0.0)
+        if travelled < self.travelled or peak < self.rise * reference:
+            return None
+        lr = _rate(training)
+        return self._finding(
+            training, (int(steps[0]), int(training.steps["step"][-1])),
+            f"The weights travelled {text(travelled)} times their own norm; meanwhile the loss rose from "
+            f"{text(float(loss[0]))} to {text(peak)} (median of five) and ended at {text(outcome.last)}.",
+            "Steps this long, or carried on by this much momentum, overshoot every valley they meet: the weights grow, the "
+            "outputs saturate, and the way back is lost.",
+            {"learning_rate": lr, "travelled": travelled, "peak_loss": peak, "first_loss": float(loss[0])},
         )  # fmt: skip
 
     def _grew(self, loss: Floats, steps: Floats, weight: Floats) -> bool:

@@ -40,11 +40,11 @@ class LearningRateTooLow:
         _, gradient = training.total("grad")
         if not len(steps) or not np.isfinite(update).any() or not (weight[0] > 0 and gradient.max() > 0):
             return None
-        made = int(training.steps["step"][-1]) + 1
-        share = made / max(1.0, steps[-1] - training.steps["step"][0] + 1)
-        moved = float(distance[-1] / weight[0]) * min(share, 2.0)
-        path = float(np.nanmean(update) * len(training.loss) / weight[0])
-        straight = float(distance[-1] / weight[0]) * share / path if path > 0 else 0.0
+        last = int(training.steps["step"][-1])
+        path = float(np.trapezoid(update, steps)) + float(update[-1])
+        straight = min(1.0, float(distance[-1]) / path) if path > 0 else 0.0
+        unseen = float(update[-1]) * (last - steps[-1])  # path after the last measurement
+        moved = (float(distance[-1]) + straight * unseen) / float(weight[0])
         slow = moved < self.still or (moved < self.moved and straight >= self.straight)
         head = float(np.median(training.loss[: max(5, len(training.loss) // 10)]))
         falling = outcome.last <= head + 0.02 * abs(head)
@@ -61,7 +61,7 @@ class LearningRateTooLow:
             why="Each update is the gradient times the learning rate. The gradient is there, but the steps are so short that "
             "the weights cannot get to where the loss is low in the time they are given.",
             disproof="The loss stays where it is with ten times the learning rate.",
-            steps=(int(training.steps["step"][0]), made - 1),
+            steps=(int(training.steps["step"][0]), last),
             evidence={
                 "moved": moved, "straightness": straight, "update_ratio": float(np.nanmedian(update / weight)),
                 "learning_rate": float(np.nanmedian(training.steps["lr"])),

@@ -16,6 +16,7 @@ class NoGradient:
     """A loss without a graph, parameters outside every optimizer, and parameters that never get a gradient."""
 
     code: str = "no-gradient"
+    part: float = 0.8  # of the trivial loss: a training that explained more can do without the parameters left out
     portion: float = 0.5  # of the trained numbers that must be left out before a registered layer counts as forgotten
 
     def look(self, run: Run) -> Finding | None:
@@ -60,7 +61,7 @@ class NoGradient:
     def _left_out(self, run: Run) -> Finding | None:
         if not any(o.id for o in run.optimizers):
             return None
-        used = [p for p in run.parameters if p.model]
+        used = [p for p in run.parameters if p.model and p.trainable]
         outside = [p for p in used if not _trained(run, p.id)]
         inside = [p for p in run.parameters if _trained(run, p.id)]
         orphans = [p for p in inside if not _moved(run, p.id)]
@@ -84,9 +85,9 @@ class NoGradient:
     def _never(self, run: Run) -> Finding | None:
         """Weights of an optimizer that got no gradient at all although the forward pass is theirs to make."""
         stats = run.parameter_stats
-        if not len(stats) or any(judge(t).learned for t in run.trainings):
+        if not len(stats) or any(judge(t).explained >= self.part for t in run.trainings):
             return None
-        silent = [p for p in run.parameters if _trained(run, p.id) and not _moved(run, p.id)]
+        silent = [p for p in run.parameters if p.trainable and _trained(run, p.id) and not _moved(run, p.id)]
         moving = [p for p in run.parameters if _trained(run, p.id) and _moved(run, p.id)]
         share = sum(p.numel for p in silent) / max(1, sum(p.numel for p in silent + moving))
         if not silent or share < self.portion:

@@ -19,6 +19,8 @@ class SaturatedUnits:
 
     code: str = "saturated-units"
     share: float = 0.5  # of a hidden layer's activations
+    most: float = 0.8  # from here on, at the start, also a training that learned a part is concerned
+    part: float = 0.8  # of the trivial loss
 
     def look(self, run: Run) -> Finding | None:
         looked = False
@@ -46,7 +48,7 @@ class SaturatedUnits:
             if layer.id not in hidden or not max(start, end) >= self.share:
                 continue
             outcome = judge(training)
-            if outcome.learned:
+            if outcome.learned and not (start >= self.most and outcome.explained < self.part):
                 continue
             born = bool(start >= self.share)
             scale = float(np.nan_to_num(links.spread[position]))

@@ -22,7 +22,7 @@ class SymmetricUnits:
         for training in run.trainings:
             found = []
             for layer in training.layers:
-                if layer.output or layer.units < 2 or layer.kind not in ("linear", "conv"):
+                if layer.units < 2 or (layer.output and layer.kind != "embedding"):
                     continue
                 judged = self._twins(training, layer)
                 looked = looked or judged is not None
