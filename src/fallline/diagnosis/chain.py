@@ -64,7 +64,7 @@ def chain(training: Training, updates: int = EARLY, late: bool = False) -> Chain
         for layer in layers:
             here = table.where(layer=layer.id)
             values = here[name][np.isin(here["step"], chosen)]
-            rows.append(_typical(values))
+            rows.append(typical(values))
         return np.array(rows)
 
     return Chain(
@@ -79,6 +79,33 @@ def _in_order(layers: list[Layer]) -> list[Layer]:
     return [layer for layer in layers if not layer.output] + [layer for layer in layers if layer.output]
 
 
-def _typical(values: Floats) -> float:
+@dataclass(frozen=True)
+class Recurrence:
+    """A layer that is used at every time step."""
+
+    layer: Layer
+    gain: float  # gradient at its first use in time over that at its last, median over the measured updates
+    uses: float
+
+    @property
+    def factor(self) -> float:
+        """The gain of a single time step."""
+        return float(self.gain ** (1 / (self.uses - 1)))
+
+
+def recurrences(training: Training, least_uses: int = 3) -> list[Recurrence]:
+    """The recurrent layers of a training with their gain over time, where it was measured."""
+    found = []
+    for layer in (layer for layer in training.layers if layer.recurrent):
+        rows = training.layer_stats.where(layer=layer.id)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gain, uses = typical(rows["grad_first"] / rows["grad_last"]), typical(rows["calls"])
+        if np.isfinite(gain) and uses >= least_uses:
+            found.append(Recurrence(layer, gain, uses))
+    return found
+
+
+def typical(values: Floats) -> float:
+    """Median of what is finite; NaN where nothing is."""
     values = values[np.isfinite(values)]
     return float(np.median(values)) if len(values) else np.nan

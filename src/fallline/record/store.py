@@ -10,6 +10,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,15 @@ def new_folder(root: Path, name: str) -> tuple[Path, str | None]:
             return folder, None
         raise OSError(f"{root} already holds 999,999 runs named {name}")
     except (OSError, sqlite3.Error) as error:
-        folder = Path(tempfile.mkdtemp(prefix="fallline-")) / f"{name}-1"
-        folder.mkdir()
+        folder = _temporary(f"{name}-1")
         reason = getattr(error, "strerror", None) or error
         return folder, f"cannot write to {root} ({reason}); the record is in {folder}"
+
+
+def _temporary(name: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="fallline-")) / name
+    folder.mkdir()
+    return folder
 
 
 def _try_out(folder: Path) -> None:
@@ -55,9 +61,7 @@ def _try_out(folder: Path) -> None:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a run's file for writing, with its tables made."""
-    db = sqlite3.connect(path, check_same_thread=False)
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=OFF")  # survives the death of the process; only a power cut can lose the tail
+    db = _open(path)
     for table, spec in TABLES.items():
         db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(spec)})")
     db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (json.dumps(SCHEMA),))
@@ -65,18 +69,29 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _open(path: Path, source: sqlite3.Connection | None = None) -> sqlite3.Connection:
+    """Open a database, as a copy of ``source`` where one is given."""
+    db = sqlite3.connect(path, check_same_thread=False)
+    if source is not None:
+        source.backup(db)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=OFF")  # survives the death of the process; only a power cut can lose the tail
+    return db
+
+
 class Store:
     """Appends rows to a run's file without making the training wait.
 
     ``put`` only appends to a list; every ``FLUSH_SECONDS`` the lists are handed to a background thread that writes
-    them in one transaction. When the disk refuses (full, read-only, gone) the first error is kept in ``error``, what
-    is on the disk stays readable, and later rows are dropped.
+    them in one transaction. When the disk refuses (full, read-only, gone) the record moves to a temporary folder and
+    ``error`` says so; when that refuses, too, what is on the disk stays readable, and later rows are dropped.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / FILE
         self.error: str | None = None
+        self._lost = False
         self._pid = os.getpid()
         self._rows: dict[str, list[Row]] = {}
         self._due = time.monotonic() + FLUSH_SECONDS
@@ -133,32 +148,49 @@ class Store:
 
     def _write_batches(self) -> None:
         while (batch := self._queue.get()) is not None:
-            if self.error is None:
+            if not self._lost:
                 self._write(batch)
 
     def _write(self, batch: dict[str, list[Row]]) -> None:
         try:
-            with self._db:
-                for table, rows in batch.items():
-                    marks = ",".join("?" * len(TABLES[table]))
-                    self._db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+            insert(self._db, batch)
         except (sqlite3.Error, OSError) as error:
-            self._fail(error)
+            try:
+                self._move(error)
+                insert(self._db, batch)
+            except (sqlite3.Error, OSError):
+                self._fail(error)
+
+    def _move(self, reason: Exception) -> None:
+        """Go on in a temporary folder with a copy of what was written so far."""
+        if self.error is not None:
+            raise reason
+        folder = _temporary(self.folder.name)
+        db = _open(folder / FILE, self._db)
+        self._db.close()
+        self.error = f"the record in {self.folder} could not be written further: {reason}; it goes on in {folder}"
+        self._db, self.folder, self.path = db, folder, folder / FILE
 
     def _fail(self, error: Exception) -> None:
+        self._lost = True
         self.error = self.error or f"the record in {self.folder} could not be written further: {error}"
+
+
+def insert(db: sqlite3.Connection, batch: dict[str, list[Row]]) -> None:
+    """Write rows, by table, in one transaction."""
+    with db:
+        for table, rows in batch.items():
+            marks = ",".join("?" * len(TABLES[table]))
+            db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
 
 
 def append(folder: Path, table: str, rows: list[Row], replace: bool = False) -> str | None:
     """Add rows to a finished run (``replace``: instead of those there); the reason where the disk refuses."""
     try:
-        db = connect(folder / FILE)
-        with db:
+        with closing(connect(folder / FILE)) as db:
             if replace:
                 db.execute(f"DELETE FROM {table}")
-            marks = ",".join("?" * len(TABLES[table]))
-            db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
-        db.close()
+            insert(db, {table: rows})
     except (sqlite3.Error, OSError) as error:
         return f"could not write to {folder}: {error}"
     return None

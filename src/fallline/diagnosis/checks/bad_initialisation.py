@@ -6,21 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fallline.diagnosis.chain import Chain, chain
+from fallline.diagnosis.chain import Chain, chain, recurrences
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import Outcome, judge
 from fallline.record.run import Run, Training
-
-
-def _gain_over_time(training: Training) -> float:
-    """Factor by which the gradient of a recurrent layer changes from its last use to its first; 0 without one."""
-    gains = [0.0]
-    for layer in (layer for layer in training.layers if layer.recurrent):
-        rows = training.layer_stats.where(layer=layer.id)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = rows["grad_first"] / rows["grad_last"]
-        gains += [float(r) for r in ratio[:1] if np.isfinite(r)]
-    return max(gains)
 
 
 @dataclass(frozen=True)
@@ -79,7 +68,7 @@ class BadInitialisation:
             return None
         ratio = outcome.first / outcome.trivial
         harmed = (ratio >= self.first_loss and not outcome.learned) or bool((links.flat[strong] > 0.5).any())
-        if not (harmed or max(links.gain, _gain_over_time(training)) > 1 / self.lost):
+        if not (harmed or max([links.gain, *(r.gain for r in recurrences(training))]) > 1 / self.lost):
             return None
         return self._finding(
             training, links, scale,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fallline.diagnosis.chain import typical
 from fallline.diagnosis.finding import Finding, NotApplicable
 from fallline.diagnosis.outcome import judge
 from fallline.record.operations import SATURATING, STREAK
@@ -56,7 +57,7 @@ class DeadUnits:
         if seen.sum() < STREAK:
             return None
         share = float(np.median(window[seen][-3:]))
-        hardly = float(np.nanmedian(rows["flat"][seen])) if np.isfinite(rows["flat"][seen]).any() else 0.0
+        hardly = typical(rows["flat"][seen])
         share = hardly if hardly >= self.silent else share
         if share < self.share:
             return share, 0, False

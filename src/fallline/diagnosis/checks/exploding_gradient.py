@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fallline.diagnosis.chain import chain
+from fallline.diagnosis.chain import chain, recurrences
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import judge
 from fallline.record.run import Run, Training
@@ -71,24 +71,20 @@ class ExplodingGradient:
         outcome = judge(training)
         if outcome.learned:
             return None
-        for layer in (layer for layer in training.layers if layer.recurrent):
-            rows = training.layer_stats.where(layer=layer.id)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratio = float(np.nanmedian(rows["grad_first"] / rows["grad_last"])) if len(rows) else np.nan
-            calls = float(np.nanmedian(rows["calls"])) if len(rows) else 0.0
-            if ratio > self.gain and calls >= 3:
+        for through in recurrences(training):
+            if through.gain > self.gain:
                 return Finding(
                     code=self.code,
                     severity="error",
                     title="exploding gradient through time",
-                    message=f"The gradient of layer {layer.name} grows ×{text(ratio)} over {calls:.0f} time steps, "
-                    f"×{text(ratio ** (1 / (calls - 1)))} each.",
+                    message=f"The gradient of layer {through.layer.name} grows ×{text(through.gain)} over "
+                    f"{through.uses:.0f} time steps, ×{text(through.factor)} each.",
                     why="A recurrent layer multiplies the gradient by the same weights at every time step; with a factor "
                     "above one the oldest time step dominates and one batch can throw the weights far away.",
                     disproof="The gradient's norm is the same when the sequences are cut to half their length.",
-                    layers=(layer.name,),
+                    layers=(through.layer.name,),
                     steps=(0, int(training.steps["step"][-1])),
-                    evidence={"gain": ratio, "time_steps": calls},
+                    evidence={"gain": through.gain, "time_steps": through.uses},
                 )
         return None
 
@@ -106,8 +102,9 @@ class ExplodingGradient:
         peak = int(np.argmax(gradient))
         ratio = float(gradient[peak] / np.median(gradient))
         moved = float(weight[min(peak + 1, len(weight) - 1) :].max() / weight[0])
-        before = np.median(training.loss[training.steps["step"] < steps[peak]])
-        if peak < 2 or ratio < self.burst or moved < 2 or not outcome.last > self.lost * before:
+        if peak < 2 or ratio < self.burst or moved < 2:
+            return None
+        if not outcome.last > self.lost * np.median(training.loss[training.steps["step"] < steps[peak]]):
             return None
         return Finding(
             code=self.code,

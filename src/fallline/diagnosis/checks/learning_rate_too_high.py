@@ -105,7 +105,7 @@ class LearningRateTooHigh:
         loss = training.loss[np.isfinite(training.loss)]
         if not outcome.stuck or len(distance) < 3 or len(loss) < 20 or not weight[0] > 0:
             return None
-        travelled = float(np.nanmax(distance) / weight[0])
+        travelled = float(max(distance[np.isfinite(distance)], default=0.0) / weight[0])
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(loss, 5), axis=1)
         peak = float(smooth.max())
         reference = max(float(loss[0]), outcome.trivial or 0.0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fallline.diagnosis.chain import typical
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import judge
 from fallline.record.run import Run, Training
@@ -56,15 +57,15 @@ class LearningRateTooLow:
             severity="warning" if outcome.explained > 0.1 else "error",
             title="learning rate too low",
             message=f"After {len(training.loss)} updates the weights stand {text(100 * moved)} % of their norm away from where "
-            f"they began; one update is {text(float(np.nanmedian(update / weight)))} of the weights (usual: 0.001), and the "
+            f"they began; one update is {text(typical(update / weight))} of the weights (usual: 0.001), and the "
             f"loss went from {text(outcome.first)} to {text(outcome.last)}.",
             why="Each update is the gradient times the learning rate. The gradient is there, but the steps are so short that "
             "the weights cannot get to where the loss is low in the time they are given.",
             disproof="The loss stays where it is with ten times the learning rate.",
             steps=(int(training.steps["step"][0]), last),
             evidence={
-                "moved": moved, "straightness": straight, "update_ratio": float(np.nanmedian(update / weight)),
-                "learning_rate": float(np.nanmedian(training.steps["lr"])),
+                "moved": moved, "straightness": straight, "update_ratio": typical(update / weight),
+                "learning_rate": typical(training.steps["lr"]),
                 **_pace(training, outcome.last, outcome.trivial),
             },
         )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fallline.diagnosis.chain import chain
+from fallline.diagnosis.chain import chain, recurrences
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import judge
 from fallline.record.operations import ACTIVATIONS
@@ -79,27 +79,23 @@ class VanishingGradient:
         outcome = judge(training)
         if not outcome.stuck:
             return None
-        for layer in (layer for layer in training.layers if layer.recurrent):
-            rows = training.layer_stats.where(layer=layer.id)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratio = float(np.nanmedian(rows["grad_first"] / rows["grad_last"])) if len(rows) else np.nan
-            calls = float(np.nanmedian(rows["calls"])) if len(rows) else 0.0
-            if not ratio < self.gain or calls < 3:
+        for through in recurrences(training):
+            if not through.gain < self.gain:
                 continue
-            factor = ratio ** (1 / (calls - 1)) if ratio > 0 else 0.0
+            layer, factor = through.layer, through.factor
             return Finding(
                 code=self.code,
                 severity="error",
                 title="vanishing gradient through time",
-                message=f"The gradient that layer {layer.name} gets at the first of {calls:.0f} time steps is "
-                f"×{text(ratio)} of the one at the last"
+                message=f"The gradient that layer {layer.name} gets at the first of {through.uses:.0f} time steps is "
+                f"×{text(through.gain)} of the one at the last"
                 + (f": ×{text(factor)} a time step." if factor else ", below the smallest number of the format."),
                 why="A recurrent layer multiplies the gradient by the same weights and slopes at every time step; with a "
                 "factor below one what happened early cannot be learned, and the loss stays at a guess.",
                 disproof="The task needs only the last few time steps, and the loss falls when earlier ones are cut off.",
                 layers=(layer.name,),
                 steps=(0, int(training.steps["step"][-1])),
-                evidence={"gain": ratio, "factor_per_step": factor, "time_steps": calls},
+                evidence={"gain": through.gain, "factor_per_step": factor, "time_steps": through.uses},
             )
         return None
 
