@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +35,6 @@ class Watch:
 
     Attributes:
         model: what was given to :func:`watch`.
-        folder: where the record lies.
     """
 
     def __init__(
@@ -55,7 +56,11 @@ class Watch:
         self._session = Session(name, root, budget, models=models)
         if loss_fn is not None:
             self._session.store.meta(loss=getattr(loss_fn, "__name__", type(loss_fn).__name__))
-        self.folder = self._session.folder
+
+    @property
+    def folder(self) -> Path:
+        """Where the record lies."""
+        return self._session.folder
 
     def __enter__(self) -> Watch:
         self._session.start([])
@@ -140,20 +145,30 @@ def run(
     diagnosis = report_on(session.folder, session.notes, json_file, html_file)
     worst = {finding.severity for finding in diagnosis.findings}
     if ending.interrupted:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
+        _die_of_interrupt()
     if fail_on and worst & ({"error"} if fail_on == "error" else {"error", "warning"}):
         sys.exit(3)
     sys.exit(ending.exit)
+
+
+def _die_of_interrupt() -> None:
+    """End as Python does after Ctrl-C: the program's exit handlers run, then the signal itself."""
+    atexit._run_exitfuncs()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def report_on(folder: Path, notes: list[str], json_file: Path | None, html_file: Path | None = None) -> Diagnosis:
     """Diagnose a finished run, keep what was found with it, and write the reports."""
     append(folder, "meta", [("notes", json.dumps(notes))])
     run = read(folder)
+    run.meta["notes"] = notes  # also where the disk took no more
     diagnosis = diagnose(run)
     save(run, diagnosis)
-    sys.stdout.flush()
+    with suppress(OSError, ValueError):  # the program may have closed it
+        sys.stdout.flush()
     terminal.show(run, diagnosis)
     if json_file is not None:
         _write(json_file, json.dumps(json_report.report(run, diagnosis), indent=1))

@@ -95,7 +95,9 @@ def test_an_exchanged_optimizer_steps_like_the_real_one(scheduled: bool) -> None
     assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
 
 
-def train(patient: Patient | None, optimizer: str = "SGD", steps: int = 5, lr: float = 0.1, **settings: Any) -> nn.Module:
+def train(
+    patient: Patient | None, optimizer: str = "SGD", steps: int = 5, lr: float = 0.1, **settings: Any
+) -> nn.Module:
     """A training under a patient's hooks, or a plain one."""
     model, (x, y) = network(nn.Tanh()), data()
     placed = patient.operate() if patient is not None else None
@@ -183,7 +185,9 @@ def test_hidden_parameters_are_handed_to_the_optimizer() -> None:
     start = model.hidden[0].weight.detach().clone()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     patient = Patient()
-    BY_NAME["register-parameters"].apply(patient, {"parameters": ["hidden[0].weight", "hidden[0].bias"], "hidden": True})
+    BY_NAME["register-parameters"].apply(
+        patient, {"parameters": ["hidden[0].weight", "hidden[0].bias"], "hidden": True}
+    )
     with patient.operate():
         for _ in range(2):
             optimizer.zero_grad()

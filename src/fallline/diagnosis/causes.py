@@ -23,6 +23,16 @@ def _weights_shrink(found: Findings) -> bool:
     return "bad-initialisation" in found and _too_small(found["bad-initialisation"])
 
 
+def _over_depth(found: Findings) -> bool:
+    """Exploding from layer to layer, not in bursts over the steps."""
+    return "backward_gain" in found["exploding-gradient"].evidence
+
+
+def _all_zero(found: Findings) -> bool:
+    """There is a gradient, and it is zero: that follows from whatever is flat."""
+    return not found["no-gradient"].layers and found["no-gradient"].evidence["parameters"] > 0
+
+
 def _grew(found: Findings) -> bool:
     """A loss that had been growing before it became NaN: the divergence is the cause, not the operation."""
     high, bad = found.get("learning-rate-too-high"), found["non-finite"]
@@ -38,10 +48,10 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
     ("non-finite", "stale-gradient", lambda found: found["non-finite"].steps[0] > 0),
     ("saturated-units", "stale-gradient", lambda found: not _starts(found["saturated-units"])),
     ("learning-rate-too-high", "non-finite", lambda found: not _grew(found)),
-    ("exploding-gradient", "learning-rate-too-high", lambda found: "backward_gain" not in found["exploding-gradient"].evidence),
+    ("exploding-gradient", "learning-rate-too-high", lambda found: not _over_depth(found)),
     ("non-finite", "exploding-gradient", lambda found: True),
     ("non-finite", "learning-rate-too-high", _grew),
-    ("learning-rate-too-high", "exploding-gradient", lambda found: "backward_gain" in found["exploding-gradient"].evidence),
+    ("learning-rate-too-high", "exploding-gradient", lambda found: _over_depth(found)),
     ("dead-units", "learning-rate-too-high", lambda found: not _starts(found["dead-units"])),
     ("saturated-units", "learning-rate-too-high", lambda found: not _starts(found["saturated-units"])),
     ("learning-rate-too-high", "dead-units", lambda found: _starts(found["dead-units"])),
@@ -54,9 +64,9 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
     ("vanishing-gradient", "saturated-units", lambda found: _starts(found["saturated-units"])),
     ("vanishing-gradient", "learning-rate-too-high", lambda found: True),
     ("dead-units", "bad-initialisation", lambda found: _too_small(found["bad-initialisation"])),
-    ("no-gradient", "dead-units", lambda found: "exactly zero" in found["no-gradient"].title),
-    ("dead-units", "no-gradient", lambda found: not _starts(found["dead-units"]) or "zero" not in found["no-gradient"].title),
-    ("vanishing-gradient", "no-gradient", lambda found: "zero" not in found["no-gradient"].title),
+    ("no-gradient", "dead-units", lambda found: _all_zero(found)),
+    ("dead-units", "no-gradient", lambda found: not (_starts(found["dead-units"]) and _all_zero(found))),
+    ("vanishing-gradient", "no-gradient", lambda found: not _all_zero(found)),
     ("learning-rate-too-low", "no-gradient", lambda found: True),
     ("learning-rate-too-low", "symmetric-units", lambda found: True),
     ("learning-rate-too-low", "dead-units", lambda found: True),
@@ -79,9 +89,9 @@ def rank(findings: Sequence[Finding], order: Sequence[str]) -> tuple[Finding, ..
     """
     found = {finding.code: finding for finding in findings}
     for consequence, cause, applies in RULES:
-        if consequence in found and cause in found and found[consequence].because_of is None and applies(found):
-            if not _follows(found, cause, consequence):
-                found[consequence] = found[consequence].following(cause)
+        free = consequence in found and cause in found and found[consequence].because_of is None
+        if free and applies(found) and not _follows(found, cause, consequence):
+            found[consequence] = found[consequence].following(cause)
     return tuple(
         sorted(
             found.values(),

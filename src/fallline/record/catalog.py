@@ -67,7 +67,9 @@ class Catalog:
         self._parameters[id(tensor)] = (weakref.ref(tensor), number)
         self._names.append(name)
         self._registered.append(registered)
-        self.store.put("parameters", (number, name, model, tensor.numel(), tensor.ndim, int(registered), int(tensor.requires_grad)))
+        self.store.put(
+            "parameters", (number, name, model, tensor.numel(), tensor.ndim, int(registered), int(tensor.requires_grad))
+        )
         return number
 
     def _reborn(self, tensor: Tensor, name: str) -> int | None:

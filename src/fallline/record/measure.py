@@ -162,5 +162,5 @@ def _describe(tensor: Tensor) -> dict[str, Any]:
     samples = values.shape[0] if values.ndim else 1
     deviation = torch.linalg.vector_norm(_centred(values)) if samples > 1 else values.new_full((), math.nan)
     low, high, mean, length = to_floats([*values.aminmax(), values.mean(), deviation])
-    variance = length**2 / (values.numel() / samples * (samples - 1)) if samples > 1 else math.nan
+    variance = length * length / (values.numel() / samples * (samples - 1)) if samples > 1 else math.nan
     return {"shape": list(tensor.shape), "min": low, "max": high, "mean": mean, "variance": variance}

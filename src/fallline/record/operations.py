@@ -4,7 +4,10 @@ from __future__ import annotations
 
 # Operations that only rearrange a tensor: a parameter seen through them is still that parameter.
 VIEWS = frozenset(
-    ["t", "transpose", "permute", "view", "unsafeview", "reshapealias", "expand", "unsqueeze", "squeeze", "clone", "tocopy", "slice", "select", "split", "unsafesplit", "chunk", "unbind", "alias", "contiguous"]
+    (
+        "t transpose permute view unsafeview reshapealias expand unsqueeze squeeze clone tocopy slice select "
+        "split unsafesplit chunk unbind alias contiguous"
+    ).split()
 )
 # Elementwise activations with the largest slope they can have (None: unbounded).
 ACTIVATIONS: dict[str, float | None] = {
@@ -17,7 +20,10 @@ ACTIVATIONS: dict[str, float | None] = {
 SATURATING = ("sigmoid", "tanh", "hardtanh", "hardsigmoid", "softplus", "logsigmoid")
 # Operations whose slope is infinite or undefined somewhere in (or at the edge of) their domain.
 SINGULAR = frozenset(
-    ["sqrt", "rsqrt", "log", "log2", "log10", "log1p", "div", "reciprocal", "pow", "linalgvectornorm", "norm", "acos", "asin", "acosh", "atanh", "std", "var", "cdist", "exp", "tan", "logit", "xlogy"]
+    (
+        "sqrt rsqrt log log2 log10 log1p div reciprocal pow linalgvectornorm norm acos asin acosh atanh std var "
+        "cdist exp tan logit xlogy"
+    ).split()
 )
 # Operations that multiply data by a weight: the names under which their inputs are saved for backward.
 LAYERS: dict[str, tuple[str, ...]] = {

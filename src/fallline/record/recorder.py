@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import functools
 import json
 import math
@@ -10,7 +11,7 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -24,8 +25,9 @@ from torch.optim.optimizer import (
 from fallline.record import graph as autograd
 from fallline.record import measure
 from fallline.record.catalog import Catalog
-from fallline.record.operations import ACTIVATIONS, STREAK
-from fallline.record.store import Store
+from fallline.record.operations import ACTIVATIONS
+from fallline.record.sample import Sample
+from fallline.record.store import Store, cell
 
 BUDGET = 0.03  # share of the training's time that watching may take
 ALLOWANCE = 0.10  # seconds it may take on top, so that a short training is seen too
@@ -39,22 +41,6 @@ Hook = Callable[..., Any]
 
 class StopTraining(BaseException):
     """Raised inside the program's loop when a trial has seen the updates it wanted."""
-
-
-@dataclass
-class Sample:
-    """The dense measurements of one update, still on their device."""
-
-    layers: dict[int, dict[str, list[Tensor]]] = field(default_factory=dict)
-    dead: dict[int, Tensor] = field(default_factory=dict)
-    parameters: list[tuple[int, Tensor]] = field(default_factory=list)
-    before: list[Tensor] = field(default_factory=list)  # copies of the parameters before the update
-    gradients: list[Tensor] = field(default_factory=list)  # norms
-    twins: dict[int, Tensor] = field(default_factory=dict)
-    sights: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, layer: int, name: str, value: Tensor) -> None:
-        self.layers.setdefault(layer, {}).setdefault(name, []).append(value)
 
 
 @dataclass
@@ -140,7 +126,7 @@ class Recorder:
         while self._undo:
             self._undo.pop()()
         if self._hand and not self._stepped and self._losses.count:
-            self._safely(self._hand_step)(True)
+            self._guard(self._hand_step, True)
         try:
             self._settle()
         except Exception as error:  # a device that failed keeps its numbers
@@ -160,22 +146,20 @@ class Recorder:
         self._undo.append(lambda: setattr(owner, name, original))
 
     def _safely(self, hook: Hook) -> Hook:
-        """Time a hook, and keep its faults away from the training."""
+        """The same hook, timed, and with its faults kept away from the training."""
+        return functools.partial(self._guard, hook)
 
-        @functools.wraps(hook)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            if self.fault is not None:
-                return None
-            start = self.clock()
-            try:
-                return hook(*args, **kwargs)
-            except Exception as error:  # the training must go on whatever happens here
-                self._give_up(error)
-                return None
-            finally:
-                self.spent += self.clock() - start
-
-        return guarded
+    def _guard(self, hook: Hook, *args: Any) -> Any:
+        if self.fault is not None:
+            return None
+        start = self.clock()
+        try:
+            return hook(*args)
+        except Exception as error:  # the training must go on whatever happens here
+            self._give_up(error)
+            return None
+        finally:
+            self.spent += self.clock() - start
 
     def _give_up(self, error: Exception) -> None:
         where = traceback.extract_tb(error.__traceback__)[-1]
@@ -192,7 +176,7 @@ class Recorder:
     def _backward(self, original: Hook, tensors: Any, *args: Any, **kwargs: Any) -> Any:
         if not self._listening():
             return original(tensors, *args, **kwargs)
-        handles = self._safely(self._before_backward)(tensors)
+        handles = self._guard(self._before_backward, tensors)
         if not self._stepped:
             self._stop_if_enough()
         self._inside = True
@@ -203,7 +187,7 @@ class Recorder:
             for handle in handles or ():
                 handle.remove()
             if not self._stepped:
-                self._safely(self._after_hand_backward)(None)
+                self._guard(self._after_hand_backward, None)
 
     def _grad(self, original: Hook, outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """``torch.autograd.grad`` counts as a training's backward only where no optimizer steps."""
@@ -211,10 +195,10 @@ class Recorder:
             return original(outputs, inputs, *args, **kwargs)
         if not isinstance(inputs, (Tensor, tuple, list, dict)):
             inputs = tuple(inputs)  # a generator, such as model.parameters(), can be read only once
-        leaves = self._safely(self._trained_by)(outputs, inputs)
+        leaves = self._guard(self._trained_by, outputs, inputs)
         if not leaves:
             return original(outputs, inputs, *args, **kwargs)
-        handles = self._safely(self._before_backward)(outputs)
+        handles = self._guard(self._before_backward, outputs)
         self._inside = True
         try:
             gradients = original(outputs, inputs, *args, **kwargs)
@@ -223,12 +207,14 @@ class Recorder:
             for handle in handles or ():
                 handle.remove()
         values = gradients.values() if isinstance(gradients, dict) else gradients
-        self._safely(self._after_hand_backward)(list(zip(leaves, values, strict=False)))
+        self._guard(self._after_hand_backward, list(zip(leaves, values, strict=False)))
         return gradients
 
     def _trained_by(self, outputs: Any, inputs: Any) -> list[Tensor]:
         """The parameters whose gradients are asked for; none where it is data's gradient, as for an attack."""
-        leaves = [inputs] if isinstance(inputs, Tensor) else list(inputs.values() if isinstance(inputs, dict) else inputs)
+        leaves = (
+            [inputs] if isinstance(inputs, Tensor) else list(inputs.values() if isinstance(inputs, dict) else inputs)
+        )
         if not all(isinstance(leaf, Tensor) and leaf.is_leaf for leaf in leaves):
             return []
         losses = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
@@ -258,10 +244,10 @@ class Recorder:
             self._hand_step(False)
         if self._sentinels and (self._sample is not None or self.step < 50):
             self._look_for_stale()
-        unscaled, scale = loss.detach(), None
+        unscaled, scale = loss, None
         if self._scaled is not None and self._scaled[0]() is loss:
             _, unscaled, scale = self._scaled
-        value: Any = unscaled.item() if loss.device.type == "cpu" else unscaled.clone()
+        value: Any = unscaled.item() if loss.is_cpu else unscaled.detach().clone()
         self._losses.add(value)
         if isinstance(value, float) and not math.isfinite(value) and not self._broken:
             self._report_birth(loss, value)
@@ -328,15 +314,12 @@ class Recorder:
             sample.add(layer, "flat", slope.flat)
         dead = slope.informative & ~slope.alive
         sample.add(layer, "dead", dead.sum() / slope.informative.sum().clamp(min=1))
-        alive = slope.alive if layer not in sample.dead else None
         streak = self._streaks.get(layer)
         if streak is None or streak.shape != dead.shape or streak.device != dead.device:
             streak = torch.zeros_like(dead, dtype=torch.int32)
-        if alive is not None:
-            streak = torch.where(slope.alive, torch.zeros_like(streak), streak + slope.informative.to(streak.dtype))
-        else:  # the layer was used before in this update: alive once is alive
-            streak = torch.where(slope.alive, torch.zeros_like(streak), streak)
-        self._streaks[layer] = sample.dead[layer] = streak
+        if layer not in sample.dead:  # otherwise it was used before in this update: alive once is alive
+            streak = streak + slope.informative
+        self._streaks[layer] = sample.dead[layer] = streak.masked_fill(slope.alive, 0)
 
     def _report_birth(self, loss: Tensor, value: float) -> None:
         self._broken = True
@@ -373,7 +356,7 @@ class Recorder:
         gradient = sentinel.grad
         if gradient is None:
             return
-        if not self._broken and gradient.device.type == "cpu" and not math.isfinite(gradient.sum().item()):
+        if not self._broken and gradient.is_cpu and not cmath.isfinite(_sum(gradient)):
             self._report_bad_gradient(optimizer)
         if self._sample is not None or self.step < 50:
             stamp = self._used.get(key)
@@ -437,7 +420,7 @@ class Recorder:
                     sample.twins[key] = measure.twins(p, g, axis)
 
     def _after_step_or_stop(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._safely(self._after_step)(optimizer, args, kwargs)
+        self._guard(self._after_step, optimizer)
         self._stop_if_enough()
 
     def _stop_if_enough(self) -> None:
@@ -448,7 +431,7 @@ class Recorder:
             self.store.meta(stopped=True)
             raise StopTraining
 
-    def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _after_step(self, optimizer: Optimizer) -> None:
         key, _ = self.catalog.optimizer(optimizer)
         sentinel = self._sentinels.get(key)
         if sentinel is not None:
@@ -479,7 +462,7 @@ class Recorder:
         values = iter(measure.to_floats(waiting))
         for row in rows:
             loss = next(values) if isinstance(row[2], Tensor) else row[2]
-            self.store.put("steps", (*row[:2], _cell(loss), *row[3:]))
+            self.store.put("steps", (*row[:2], cell(loss), *row[3:]))
 
     def _plan(self, optimizer: int, elapsed: float) -> None:
         """Decide whether the next update is measured densely: a cycle is one update of every active optimizer."""
@@ -504,46 +487,11 @@ class Recorder:
         return self.spent + self._cycle_cost <= ALLOWANCE + self.budget * elapsed
 
     def _write_sample(self, sample: Sample, optimizer: int) -> None:
-        tensors: list[Tensor] = []
-
-        def slot(value: Tensor | None) -> int | None:
-            if value is None:
-                return None
-            tensors.append(value)
-            return len(tensors) - 1
-
-        layer_slots = []
-        for layer, values in sample.layers.items():
-            streak = sample.dead.get(layer)
-            window = (streak >= STREAK).double().mean() if streak is not None else None
-            grads = values.get("grad_out", [])
-            layer_slots.append((
-                layer, len(grads), slot(_mean(values.get("in_rms"))), slot(_mean(values.get("in_spread"))),
-                slot(_length(grads)), slot(_length(values.get("grad_in"))),
-                slot(grads[-1] if len(grads) > 1 else None), slot(grads[0] if len(grads) > 1 else None),
-                slot(_ratio(values)), slot(_mean(values.get("flat"))), slot(_mean(values.get("dead"))), slot(window),
-            ))  # fmt: skip
-        parameters = [p for _, p in sample.parameters]
-        updates: list[Tensor] = []
-        if sample.before:
-            updates = measure.norms(list(torch._foreach_sub([p.detach() for p in parameters], sample.before)))
-        weights = measure.norms([p.detach() for p in parameters])
-        moved = [measure.sketch(p) - self._start[key] for key, p in sample.parameters]
-        scale = [(p.numel() / m.numel()) ** 0.5 for p, m in zip(parameters, moved, strict=True)]
-        far = measure.norms(moved)
-        parameter_slots = [
-            (key, slot(g), slot(w), slot(updates[i]) if updates else None, slot(far[i] * scale[i]), slot(sample.twins.get(key)))
-            for i, ((key, _), g, w) in enumerate(zip(sample.parameters, sample.gradients, weights, strict=True))
-        ]  # fmt: skip
-        floats = measure.to_floats(tensors)
-
-        def fill(cells: tuple[Any, ...], fixed: int) -> tuple[Any, ...]:
-            return (*cells[:fixed], *(None if i is None else _cell(floats[i]) for i in cells[fixed:]))
-
-        for cells in layer_slots:
-            self.store.put("layer_stats", (self.step, optimizer, *fill(cells, 2)))
-        for row in parameter_slots:
-            self.store.put("parameter_stats", (self.step, optimizer, *fill(row, 1)))
+        layers, parameters = sample.rows(self._start)
+        for row in layers:
+            self.store.put("layer_stats", (self.step, optimizer, *row))
+        for row in parameters:
+            self.store.put("parameter_stats", (self.step, optimizer, *row))
         for sight in sample.sights:
             self.store.put("losses", (self.step, optimizer, json.dumps(sight)))
 
@@ -574,19 +522,8 @@ class Recorder:
             self._finish(0, math.nan)
 
 
-def _cell(value: float) -> float | str | None:
-    """SQLite keeps no NaN: non-finite numbers are stored as text."""
-    return value if math.isfinite(value) else str(value)
-
-
-def _mean(values: list[Tensor] | None) -> Tensor | None:
-    return None if not values else values[0] if len(values) == 1 else torch.stack(values).mean()
-
-
-def _length(values: list[Tensor] | None) -> Tensor | None:
-    return None if not values else values[0] if len(values) == 1 else torch.linalg.vector_norm(torch.stack(values))
-
-
-def _ratio(values: dict[str, list[Tensor]]) -> Tensor | None:
-    before, after = _length(values.get("slope_before")), _length(values.get("slope_after"))
-    return None if before is None or after is None else before / after.clamp(min=torch.finfo(after.dtype).tiny)
+def _sum(tensor: Tensor) -> complex:
+    """The sum of all entries; of a few it is taken by Python, which costs less than to launch a kernel."""
+    if tensor.ndim == 1 and len(tensor) <= 32 and type(tensor) is Tensor:
+        return sum(tensor.tolist())
+    return tensor.sum().item()

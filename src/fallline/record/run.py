@@ -257,7 +257,9 @@ def _read(db: sqlite3.Connection, folder: Path) -> Run:
             )
             for row in rows("layers")
         ),
-        parameters=tuple(Parameter(row[0], row[1], row[2], row[3], row[4], bool(row[5]), bool(row[6])) for row in rows("parameters")),
+        parameters=tuple(
+            Parameter(row[0], row[1], row[2], row[3], row[4], bool(row[5]), bool(row[6])) for row in rows("parameters")
+        ),
         optimizers=tuple(
             Optimizer(row[0], row[1], json.loads(row[2]), frozenset(json.loads(row[3])), row[4])
             for row in rows("optimizers")

@@ -9,8 +9,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "models": ("id INTEGER", "name TEXT", "class TEXT", "parameters INTEGER"),
     # A layer is a weight with the operation that uses it; the ids follow the order of first use.
     "layers": (
-        "id INTEGER", "name TEXT", "kind TEXT", "parameter INTEGER", "units INTEGER", "fan_in INTEGER", "activation TEXT",
-        "ops TEXT", "sources TEXT", "weight_variance REAL", "output INTEGER", "recurrent INTEGER",
+        "id INTEGER", "name TEXT", "kind TEXT", "parameter INTEGER", "units INTEGER", "fan_in INTEGER",
+        "activation TEXT", "ops TEXT", "sources TEXT", "weight_variance REAL", "output INTEGER", "recurrent INTEGER",
     ),
     "parameters": (
         "id INTEGER", "name TEXT", "model TEXT", "numel INTEGER", "ndim INTEGER", "registered INTEGER",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import shutil
@@ -182,6 +183,11 @@ def insert(db: sqlite3.Connection, batch: dict[str, list[Row]]) -> None:
         for table, rows in batch.items():
             marks = ",".join("?" * len(TABLES[table]))
             db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+
+
+def cell(value: float) -> float | str:
+    """SQLite keeps no NaN: non-finite numbers are stored as text."""
+    return value if math.isfinite(value) else str(value)
 
 
 def append(folder: Path, table: str, rows: list[Row], replace: bool = False) -> str | None:

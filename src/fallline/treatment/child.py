@@ -1,4 +1,4 @@
-"""One trial: runs the program in a process of its own, with remedies applied. ``python -m fallline.treatment.child SPEC``."""
+"""One trial in a process of its own: ``python -m fallline.treatment.child SPEC`` runs a program under remedies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from fallline.treatment.patient import Patient
 from fallline.treatment.remedies import BY_NAME
 from fallline.watch import script
 from fallline.watch.session import Session
-
 
 FOLDER = "folder"  # file beside the description in which the trial says where its record is
 

@@ -29,9 +29,12 @@ ACTIVATIONS: dict[str, Activation] = {
     "identity": lambda x: x,
 }
 ACTIVATION_CALLS = frozenset(
-    ["relu", "relu_", "sigmoid", "sigmoid_", "tanh", "tanh_", "exp", "exp_", "gelu", "elu", "elu_", "selu", "selu_", "celu", "silu", "mish", "softplus", "hardtanh", "relu6", "hardsigmoid", "hardswish", "leaky_relu", "leaky_relu_", "rrelu", "threshold", "softsign", "logsigmoid", "prelu"]
+    (
+        "relu relu_ sigmoid sigmoid_ tanh tanh_ exp exp_ gelu elu elu_ selu selu_ celu silu mish softplus "
+        "hardtanh relu6 hardsigmoid hardswish leaky_relu leaky_relu_ rrelu threshold softsign logsigmoid prelu"
+    ).split()
 )
-MULTIPLICATIONS = frozenset(["linear", "conv1d", "conv2d", "conv3d", "matmul", "__matmul__", "__rmatmul__", "mm", "addmm"])
+MULTIPLICATIONS = frozenset(("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm addmm").split())
 
 
 @dataclass
@@ -120,7 +123,7 @@ class Patient:
         self._before_step: list[Callable[[Optimizer], None]] = []
         self._after_step: list[Callable[[Optimizer], None]] = []
 
-    # -- what remedies ask for ------------------------------------------------------------------------------------------
+    # -- what remedies ask for ----------------------------------------------------------------------------------
 
     def when_ready(self, parameters: Sequence[str], act: Callable[[list[Tensor]], None]) -> None:
         """Call ``act`` with these parameters, once, before the first training forward pass that uses them."""
@@ -219,7 +222,8 @@ def exchange(optimizer: Optimizer, kind: str) -> None:
     Its parameter groups keep their learning rate and weight decay and take the other settings of the new class.
     """
     new_class: type[Optimizer] = getattr(torch.optim, kind)
-    template: Optimizer = getattr(torch.optim, kind)([torch.zeros(1, requires_grad=True)])  # also makes torch wrap the class's step with its hooks
+    # making one also makes torch wrap the class's step with its hooks
+    template: Optimizer = getattr(torch.optim, kind)([torch.zeros(1, requires_grad=True)])
     scheduled = "step" in vars(optimizer)
     optimizer.__class__ = new_class
     optimizer.defaults = template.defaults

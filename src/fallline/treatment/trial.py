@@ -123,7 +123,7 @@ def run(
 
 
 def end_loss(trial: Trial, updates: int) -> float:
-    """Median loss over the last tenth of the first ``updates`` updates; infinite where it is not finite or not there."""
+    """Median loss over the last tenth of the first ``updates`` updates; infinite where there is no finite one."""
     training = trial.main
     if training is None or not len(training.loss):
         return math.inf

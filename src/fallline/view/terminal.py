@@ -49,7 +49,8 @@ def html(run: Run, diagnosis: Diagnosis, program: str = "") -> str:
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>fallline report</title>
-<body style="background:#fff;color:#111"><pre style="font-family:ui-monospace,Menlo,Consolas,monospace;line-height:1.35">
+<body style="background:#fff;color:#111">
+<pre style="font-family:ui-monospace,Menlo,Consolas,monospace;line-height:1.35">
 <code style="font-family:inherit">{code}</code></pre></body></html>
 """
 

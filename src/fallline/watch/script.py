@@ -7,11 +7,15 @@ import runpy
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 
+from fallline.record import recorder
 from fallline.record.recorder import StopTraining
+
+OWN = (__name__, recorder.__name__)  # modules whose frames no traceback of a program should show
 
 
 class ScriptError(Exception):
@@ -41,14 +45,14 @@ def load(script: Path) -> Callable[[], None]:
     try:
         code = compile(source, str(script), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        where = f" at line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise ScriptError(f"{script} is not valid Python{where}: {error}") from error
+        where, what = (f" at line {error.lineno}", error.msg) if isinstance(error, SyntaxError) else ("", error)
+        raise ScriptError(f"{script} is not valid Python{where}: {what}") from error
 
     def execute() -> None:
         main = ModuleType("__main__")
-        main.__dict__.update(__file__=str(script), __builtins__=builtins)
+        main.__dict__.update(__file__=str(script), __cached__=None, __builtins__=builtins)
         sys.modules["__main__"] = main
-        sys.path[0] = str(script.parent.resolve())
+        sys.path[0] = str(script.resolve().parent)
         exec(code, main.__dict__)
 
     return execute
@@ -56,6 +60,7 @@ def load(script: Path) -> Callable[[], None]:
 
 def load_module(name: str) -> Callable[[], None]:
     """Like :func:`load` for ``python -m name``."""
+    sys.path[0] = str(Path.cwd())
     try:
         found = runpy._get_module_details(name)  # type: ignore[attr-defined]
     except Exception as error:
@@ -63,7 +68,6 @@ def load_module(name: str) -> Callable[[], None]:
     sys.argv[0] = found[1].origin
 
     def execute() -> None:
-        sys.path[0] = str(Path.cwd())
         runpy.run_module(name, run_name="__main__", alter_sys=True)
 
     return execute
@@ -99,13 +103,23 @@ def _status(end: SystemExit) -> int:
 
 
 def _print(error: BaseException) -> None:
-    sys.stdout.flush()
-    error.__traceback__ = _trim(error.__traceback__)
+    with suppress(OSError, ValueError):  # the program may have closed it
+        sys.stdout.flush()
+    _trim(error)
     sys.excepthook(type(error), error, error.__traceback__)
 
 
-def _trim(frames: TracebackType | None) -> TracebackType | None:
-    """Drop the frames of fallline and runpy at the top of a traceback."""
-    while frames is not None and frames.tb_frame.f_globals.get("__name__", "") in (__name__, "runpy"):
-        frames = frames.tb_next
-    return frames
+def _trim(error: BaseException | None) -> None:
+    """Drop the frames of fallline from a traceback, and from those of the errors that led to it."""
+    seen = set()
+    while error is not None and error not in seen:
+        seen.add(error)
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_globals.get("__name__") in (*OWN, "runpy"):
+            frames = frames.tb_next
+        error.__traceback__ = frames
+        while frames is not None:
+            while frames.tb_next is not None and frames.tb_next.tb_frame.f_globals.get("__name__") in OWN:
+                frames.tb_next = frames.tb_next.tb_next
+            frames = frames.tb_next
+        error = error.__cause__ or error.__context__

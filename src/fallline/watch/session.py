@@ -33,8 +33,8 @@ class Session:
     ) -> None:
         if not budget > 0:
             raise ValueError(f"budget is the share of the training's time to use, above 0; got {budget}")
-        self.folder, self.note = new_folder(Path(root).absolute(), name)  # the program may change directory
-        self.store = Store(self.folder)
+        folder, self.note = new_folder(Path(root).absolute(), name)  # the program may change directory
+        self.store = Store(folder)
         self.recorder = Recorder(self.store, budget, limit, seconds)
         self.recorder.catalog.know(models or {})
         self._started = 0.0
@@ -64,6 +64,11 @@ class Session:
         seconds = time.perf_counter() - self._started
         self.store.meta(exit=exit_status, error=error, seconds=seconds)
         self.store.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where the record lies; it moves when the disk refuses."""
+        return self.store.folder
 
     @property
     def notes(self) -> list[str]:

@@ -56,8 +56,10 @@ class BadInitialisation:
         return self._finding(
             training, links, scale,
             f"Weights are too small: fan_in·Var(W) is {text(float(np.median(scale)))}. The difference between samples "
-            f"shrinks to ×{text(forward)} on the way to the last layer, the gradient to ×{text(backward)} on the way back.",
-            "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this small neither the inputs reach "
+            f"shrinks to ×{text(forward)} on the way to the last layer, the gradient to ×{text(backward)} on the way "
+            "back.",
+            "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this small neither the inputs "
+            "reach "
             "the output nor the gradient the first layer; the network starts on a flat plain around the origin.",
             {"forward": forward, "backward": backward},
         )  # fmt: skip
@@ -75,7 +77,8 @@ class BadInitialisation:
             f"Weights are too large: fan_in·Var(W) is {text(float(scale[strong].max()))}. The first loss is "
             f"{text(outcome.first)}, ×{text(ratio)} that of a constant prediction ({text(outcome.trivial)}), and "
             f"{100 * float(np.nan_to_num(links.flat[strong]).max()):.0f} % of the activations behind them are flat.",
-            "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this large the network starts out "
+            "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this large the network starts "
+            "out "
             "certain and wrong: activations saturate or outputs are huge, and training has to undo that first.",
             {"first_loss_ratio": ratio},
         )  # fmt: skip

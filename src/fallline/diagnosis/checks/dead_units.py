@@ -77,7 +77,8 @@ class DeadUnits:
             title=f"dead units in layer {layer.name}",
             message=f"{whole[0].upper()}{whole[1:]} of layer {layer.name} get no gradient from any sample {start}: "
             f"its {layer.activation or 'activation'} passes nothing back.",
-            why="Where ReLU's input is negative its slope is 0. A unit that is negative for every sample gets no gradient, "
+            why="Where ReLU's input is negative its slope is 0. A unit that is negative for every sample gets no "
+            "gradient, "
             "so it can never come back; " + (
                 "the initial weights and biases put it there."
                 if born

@@ -60,7 +60,8 @@ class LearningRateTooHigh:
             reach = f" The rate {text(lr)} is {text(lr / limit)} times over the limit {text(limit)}."
         return self._finding(
             training, (found.start, found.end), f"{said}.{reach}",
-            "A gradient step overshoots the valley when the learning rate exceeds 2 / λ, λ the largest curvature of the "
+            "A gradient step overshoots the valley when the learning rate exceeds 2 / λ, λ the largest curvature of "
+            "the "
             "loss: each step then lands farther out on the other side than the one before.",
             evidence,
         )  # fmt: skip
@@ -99,7 +100,7 @@ class LearningRateTooHigh:
         )  # fmt: skip
 
     def _wandered(self, training: Training, outcome: Outcome) -> Finding | None:
-        """The loss went up, not down, while the weights travelled farther than their own norm, and nothing was learnt."""
+        """The loss went up while the weights travelled farther than their own norm, and nothing was learnt."""
         steps, distance = training.total("displacement")
         _, weight = training.total("weight")
         loss = training.loss[np.isfinite(training.loss)]
@@ -116,7 +117,8 @@ class LearningRateTooHigh:
             training, (int(steps[0]), int(training.steps["step"][-1])),
             f"The weights travelled {text(travelled)} times their own norm; meanwhile the loss rose from "
             f"{text(float(loss[0]))} to {text(peak)} (median of five) and ended at {text(outcome.last)}.",
-            "Steps this long, or carried on by this much momentum, overshoot every valley they meet: the weights grow, the "
+            "Steps this long, or carried on by this much momentum, overshoot every valley they meet: the weights "
+            "grow, the "
             "outputs saturate, and the way back is lost.",
             {"learning_rate": lr, "travelled": travelled, "peak_loss": peak, "first_loss": float(loss[0])},
         )  # fmt: skip

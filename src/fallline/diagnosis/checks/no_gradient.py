@@ -34,7 +34,8 @@ class NoGradient:
             "the loss is cut off from the parameters",
             "backward() was called on a tensor without a graph"
             + (f"; the program ended with: {error}" if raised else ": it was detached and then marked requires_grad."),
-            "A graph is cut by .detach(), .data, .item(), .numpy(), torch.no_grad() or argmax between the parameters and "
+            "A graph is cut by .detach(), .data, .item(), .numpy(), torch.no_grad() or argmax between the parameters "
+            "and "
             "the loss. Setting requires_grad on the loss silences the error, but no parameter is behind it any more.",
             (), 0.0,
         )  # fmt: skip
@@ -51,9 +52,11 @@ class NoGradient:
         owner = outside[0].partition("[")[0]
         return self._finding(
             "parameters that no optimizer knows",
-            f"{len(outside)} parameters get a gradient but are never updated: {_some(outside)}. They sit in a plain Python "
+            f"{len(outside)} parameters get a gradient but are never updated: {_some(outside)}. They sit in a plain "
+            "Python "
             f"list or dict ({owner}), which model.parameters() does not see.",
-            "nn.Module registers modules that are attributes, or are in nn.ModuleList or nn.ModuleDict. Layers in a plain "
+            "nn.Module registers modules that are attributes, or are in nn.ModuleList or nn.ModuleDict. Layers in a "
+            "plain "
             "list take part in the forward pass with their random start weights and stay at them.",
             tuple(outside), float(len(outside)),
         )  # fmt: skip
@@ -74,10 +77,13 @@ class NoGradient:
         names = [p.name for p in outside]
         return self._finding(
             "parameters that no optimizer knows",
-            f"{len(outside)} parameters ({100 * share:.0f} % of the numbers that take part) get a gradient but are in no "
+            f"{len(outside)} parameters ({100 * share:.0f} % of the numbers that take part) get a gradient but are in "
+            "no "
             f"optimizer: {_some(names)}."
-            + (" The optimizer holds other parameters, which get none: it was made for another model." if strangers else ""),
-            "An optimizer updates only the tensors it was given. Layers made later, of another copy of the model, or left "
+            + (" The optimizer holds other parameters, which get none: it was made for another "
+            "model." if strangers else ""),
+            "An optimizer updates only the tensors it was given. Layers made later, of another copy of the model, or "
+            "left "
             "out of the list keep their random start weights.",
             tuple(names), float(len(names)),
         )  # fmt: skip
@@ -97,7 +103,8 @@ class NoGradient:
             "parameters that never get a gradient",
             f"{len(silent)} parameters of the optimizer ({100 * share:.0f} % of its numbers) never got a gradient: "
             f"{_some(names)}.",
-            "Between these parameters and the loss the graph is cut: by .detach(), .data, torch.no_grad(), a conversion to "
+            "Between these parameters and the loss the graph is cut: by .detach(), .data, torch.no_grad(), a "
+            "conversion to "
             "NumPy, or because the layer's output is not used.",
             tuple(names), float(len(names)),
         )  # fmt: skip
@@ -109,9 +116,11 @@ class NoGradient:
             if len(gradient) >= 3 and np.all(gradient == 0) and np.isfinite(loss).all() and np.abs(loss).min() > 0:
                 return self._finding(
                     "the gradient is exactly zero",
-                    f"In all {len(gradient)} measured updates the gradient of every parameter is exactly 0 while the loss "
+                    f"In all {len(gradient)} measured updates the gradient of every parameter is exactly 0 while the "
+                    "loss "
                     f"is {loss[-1]:.4g}.",
-                    "Something between the parameters and the loss is constant: an activation that passes nothing back, a "
+                    "Something between the parameters and the loss is constant: an activation that passes nothing "
+                    "back, a "
                     "softmax over a single unit, a rounding. No learning rate can help.",
                     (), float(len(gradient)),
                 )  # fmt: skip

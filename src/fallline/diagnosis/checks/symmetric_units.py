@@ -47,9 +47,11 @@ class SymmetricUnits:
             code=self.code,
             severity="error",
             title=f"identical units in {'layer' if len(names) == 1 else 'layers'} {', '.join(names)}",
-            message=f"{units} units in {len(names)} layer(s) have the same weights and get the same gradient as another unit "
+            message=f"{units} units in {len(names)} layer(s) have the same weights and get the same gradient as "
+            "another unit "
             "of their layer, at the first update and at the last" + (": all weights start equal." if constant else "."),
-            why="Units that start equal compute the same output, get the same gradient, and stay equal for ever: such a layer "
+            why="Units that start equal compute the same output, get the same gradient, and stay equal for ever: such "
+            "a layer "
             "is worth one unit however wide it is. Random initial weights break the symmetry.",
             disproof="The rows of the weight matrix differ.",
             layers=names,

@@ -16,7 +16,8 @@ from fallline.treatment.remedies.initialise import clear, fill
 
 MODULES = {"relu": "nn.ReLU()", "leaky_relu": "nn.LeakyReLU()", "selu": "nn.SELU()", "tanh": "nn.Tanh()"}
 WEIGHTS = {
-    "relu": ("kaiming", "relu"), "leaky_relu": ("kaiming", "leaky_relu"), "selu": ("lecun", "linear"), "tanh": ("xavier", "tanh"),
+    "relu": ("kaiming", "relu"), "leaky_relu": ("kaiming", "leaky_relu"), "selu": ("lecun", "linear"),
+    "tanh": ("xavier", "tanh"),
 }  # fmt: skip
 
 
@@ -31,15 +32,10 @@ class SwapActivation:
     name: str = "activation"
     treats: frozenset[str] = frozenset(
         {
-            "vanishing-gradient",
-            "exploding-gradient",
-            "dead-units",
-            "saturated-units",
-            "plateau",
-            "bad-initialisation",
-            "non-finite",
+            "vanishing-gradient", "exploding-gradient", "dead-units", "saturated-units", "plateau",
+            "bad-initialisation", "non-finite",
         }
-    )
+    )  # fmt: skip
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """ReLU for what saturates, SELU for both, leaky ReLU for what is dead."""
@@ -91,7 +87,8 @@ class SwapActivation:
         )
         return (
             f"Write {MODULES[args['to']]} for {' and '.join(args['instead_of'])} after the layers "
-            f"{layers.listed([n.removesuffix('.weight') for n in args['weights']])} (the output stays as it is), and once, after "
+            f"{layers.listed([n.removesuffix('.weight') for n in args['weights']])} (the output stays as it is), and "
+            "once, after "
             f"the model is made:\n"
             "    for module in model.modules():\n"
             "        if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):\n"

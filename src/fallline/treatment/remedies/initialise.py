@@ -67,7 +67,10 @@ class Initialise:
         schemes = {(scheme, activation) for scheme, activation in args["weights"].values()}
         if len(schemes) == 1:
             scheme, activation = next(iter(schemes))
-            return _function([f"        {_call(scheme, activation, 'module.weight')}"]) + "\nmodel.apply(initialise)  # once, after the model is made"
+            return (
+                _function([f"        {_call(scheme, activation, 'module.weight')}"])
+                + "\nmodel.apply(initialise)  # once, after the model is made"
+            )
         lines = [
             f"{_call(scheme, activation, _attribute(name))}" for name, (scheme, activation) in args["weights"].items()
         ]

@@ -21,8 +21,9 @@ class LearningRate:
     name: str = "learning-rate"
     treats: frozenset[str] = frozenset(
         {
-            "learning-rate-too-high", "learning-rate-too-low", "plateau", "dead-units", "exploding-gradient", "oscillating-loss",
-            "saddle-point", "ill-conditioned", "non-finite", "unscaled-data", "saturated-units", "loss-spike",
+            "learning-rate-too-high", "learning-rate-too-low", "plateau", "dead-units", "exploding-gradient",
+            "oscillating-loss", "saddle-point", "ill-conditioned", "non-finite", "unscaled-data", "saturated-units",
+            "loss-spike",
         }
     )  # fmt: skip
 
@@ -41,7 +42,7 @@ class LearningRate:
         ]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
-        """Scale the rate around every step, so that schedules keep their shape; updates by hand through their gradient."""
+        """Scale the rate around every step, so that schedules keep their shape, or the gradient of updates by hand."""
         factor = float(args["factor"])
 
         def scale(optimizer: Optimizer) -> None:
@@ -64,7 +65,8 @@ class LearningRate:
         if not math.isfinite(args["lr"]):
             return f"Multiply the learning rate of your update by {args['factor']:g}."
         training = run.trainings[0].optimizer
-        return f"torch.optim.{training.kind}(…, lr={args['lr']:g})  # instead of lr={_rate(run):g}; a schedule keeps its shape"
+        return f"torch.optim.{training.kind}(…, lr={args['lr']:g})  # instead of lr={_rate(run):g}; a schedule keeps "
+        "its shape"
 
 
 def _rate(run: Run) -> float:

@@ -19,8 +19,8 @@ class Momentum:
     name: str = "momentum"
     treats: frozenset[str] = frozenset(
         {
-            "learning-rate-too-low", "plateau", "ill-conditioned", "saddle-point", "oscillating-loss", "learning-rate-too-high",
-            "local-minimum",
+            "learning-rate-too-low", "plateau", "ill-conditioned", "saddle-point", "oscillating-loss",
+            "learning-rate-too-high", "local-minimum",
         }
     )  # fmt: skip
 

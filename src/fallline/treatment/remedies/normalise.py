@@ -20,8 +20,8 @@ class Normalise:
     name: str = "normalise"
     treats: frozenset[str] = frozenset(
         {
-            "vanishing-gradient", "exploding-gradient", "bad-initialisation", "saturated-units", "dead-units", "plateau",
-            "learning-rate-too-high", "unscaled-data",
+            "vanishing-gradient", "exploding-gradient", "bad-initialisation", "saturated-units", "dead-units",
+            "plateau", "learning-rate-too-high", "unscaled-data",
         }
     )  # fmt: skip
     least_units: int = 4  # with fewer, normalising over the units leaves too little of the signal

@@ -20,8 +20,9 @@ class ExchangeOptimizer:
     name: str = "optimizer"
     treats: frozenset[str] = frozenset(
         {
-            "plateau", "learning-rate-too-low", "learning-rate-too-high", "vanishing-gradient", "exploding-gradient",
-            "ill-conditioned", "saddle-point", "unscaled-data", "saturated-units", "oscillating-loss", "bad-initialisation",
+            "plateau", "learning-rate-too-low", "learning-rate-too-high", "vanishing-gradient",
+            "exploding-gradient", "ill-conditioned", "saddle-point", "unscaled-data", "saturated-units",
+            "oscillating-loss", "bad-initialisation",
         }
     )  # fmt: skip
 
@@ -60,4 +61,5 @@ class ExchangeOptimizer:
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """The new line."""
-        return f"optimizer = torch.optim.{args['to']}(model.parameters(), lr={args['lr']:g})  # instead of {args['instead_of']}"
+        return f"optimizer = torch.optim.{args['to']}(model.parameters(), lr={args['lr']:g})  # instead of "
+        f"{args['instead_of']}"

@@ -15,7 +15,7 @@ from fallline.treatment.remedies import layers
 
 @dataclass(frozen=True)
 class Shortcut:
-    """Add the input of each hidden layer to its output where the shapes agree (He et al. 2016), or bridge it altogether."""
+    """Add each hidden layer's input to its output where the shapes agree (He et al. 2016), or bridge the layer."""
 
     name: str = "shortcut"
     treats: frozenset[str] = frozenset({"vanishing-gradient", "bad-initialisation", "plateau", "exploding-gradient"})
@@ -28,9 +28,15 @@ class Shortcut:
             return []
         names = [layers.weight(run, layer) for layer in square]
         return [
-            Prescription(self.name, {"weights": names, "bridge": False}, "add each hidden layer's input to its output (shortcuts)"),
             Prescription(
-                self.name, {"weights": names[1:], "bridge": True}, f"a shallower network: leave out {len(names) - 1} hidden layers"
+                self.name,
+                {"weights": names, "bridge": False},
+                "add each hidden layer's input to its output (shortcuts)",
+            ),
+            Prescription(
+                self.name,
+                {"weights": names[1:], "bridge": True},
+                f"a shallower network: leave out {len(names) - 1} hidden layers",
             ),
         ]  # fmt: skip
 

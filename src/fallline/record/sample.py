@@ -1,0 +1,91 @@
+"""The dense measurements of one update, and the rows of the record that they become."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fallline.record import measure
+from fallline.record.operations import STREAK
+from fallline.record.store import Row, cell
+
+TINY = torch.finfo(torch.float32).tiny
+
+
+@dataclass
+class Sample:
+    """The dense measurements of one update, still on their device."""
+
+    layers: dict[int, dict[str, list[Tensor]]] = field(default_factory=dict)
+    dead: dict[int, Tensor] = field(default_factory=dict)  # batches in a row without a gradient, for each unit
+    parameters: list[tuple[int, Tensor]] = field(default_factory=list)
+    before: list[Tensor] = field(default_factory=list)  # copies of the parameters before the update
+    gradients: list[Tensor] = field(default_factory=list)  # norms
+    twins: dict[int, Tensor] = field(default_factory=dict)
+    sights: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, layer: int, name: str, value: Tensor) -> None:
+        """One number of one use of a layer."""
+        self.layers.setdefault(layer, {}).setdefault(name, []).append(value)
+
+    def rows(self, start: Mapping[int, Tensor]) -> tuple[list[Row], list[Row]]:
+        """The rows of ``layer_stats`` and of ``parameter_stats`` without step and optimizer; empties the sample.
+
+        All numbers are fetched from the device at once, and what is computed from them is computed afterwards.
+
+        Args:
+            start: the sketch of each parameter when it was first met.
+        """
+        for layer, streak in self.dead.items():
+            self.add(layer, "window", (streak >= STREAK).double().mean())
+        parameters = [parameter.detach() for _, parameter in self.parameters]
+        sketches = [measure.sketch(parameter) for parameter in parameters]
+        moved = [sketch - start[key] for (key, _), sketch in zip(self.parameters, sketches, strict=True)]
+        if self.before:
+            torch._foreach_sub_(self.before, parameters)
+        columns = [self.gradients, *(measure.norms(tensors) for tensors in (parameters, self.before, moved))]
+        tensors = [t for numbers in self.layers.values() for uses in numbers.values() for t in uses]
+        tensors += [t for column in (*columns, self.twins.values()) for t in column]
+        values = iter(measure.to_floats(tensors))
+        layers = [
+            _layer_row(layer, {name: [next(values) for _ in uses] for name, uses in numbers.items()})
+            for layer, numbers in self.layers.items()
+        ]
+        gradients, weights, updates, far = ([next(values) for _ in column] for column in columns)
+        twins = {key: cell(next(values)) for key in self.twins}
+        rows: list[Row] = []
+        for i, (key, parameter) in enumerate(self.parameters):
+            whole = (parameter.numel() / max(sketches[i].numel(), 1)) ** 0.5
+            update = cell(updates[i]) if updates else None
+            rows.append((key, cell(gradients[i]), cell(weights[i]), update, cell(far[i] * whole), twins.get(key)))
+        return layers, rows
+
+
+def _layer_row(layer: int, read: Mapping[str, Sequence[float]]) -> Row:
+    out = read.get("grad_out", ())
+    several = len(out) > 1
+    numbers = (
+        _mean(read.get("in_rms")), _mean(read.get("in_spread")), _length(out), _length(read.get("grad_in")),
+        out[-1] if several else None, out[0] if several else None, _slope(read),
+        _mean(read.get("flat")), _mean(read.get("dead")), _mean(read.get("window")),
+    )  # fmt: skip
+    return (layer, len(out), *(None if number is None else cell(number) for number in numbers))
+
+
+def _mean(values: Sequence[float] | None) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _length(values: Sequence[float] | None) -> float | None:
+    return math.sqrt(sum(value * value for value in values)) if values else None
+
+
+def _slope(read: Mapping[str, Sequence[float]]) -> float | None:
+    """How much of the gradient's length the activation lets pass."""
+    before, after = _length(read.get("slope_before")), _length(read.get("slope_after"))
+    return None if before is None or after is None else before / max(after, TINY)
