@@ -28,7 +28,7 @@ TENSORS = {
     "float16": random(3, 4).half() * 300,  # its square does not fit in half precision
     "complex64": random(3, 4, dtype=torch.complex64),
     "complex128, conjugate view": random(3, 4, dtype=torch.complex128).conj(),
-    "sparse": torch.sparse_coo_tensor(torch.tensor([[0, 0, 2]]), random(3, 4), (5, 4)),
+    "sparse": torch.sparse_coo_tensor(torch.tensor([[0, 0, 2]]), random(3, 4), (5, 4), check_invariants=True),
     "scalar": random(1)[0],
     "not contiguous": random(3, 4).T,
     "asks for a gradient": random(3, 4).requires_grad_(),
@@ -42,9 +42,8 @@ def test_norm(kind: str) -> None:
     (together,) = measure.norms([tensor])
     for result in (measure.norm(tensor), together):
         assert float(result) == pytest.approx(reference, rel=1e-6)
-        assert result.dtype == (torch.float64 if "64" in str(tensor.dtype) and reference else torch.float32) or (
-            tensor.dtype in (torch.float64, torch.complex128) and result.dtype == torch.float64
-        )
+        double = tensor.dtype in (torch.float64, torch.complex128)
+        assert result.dtype == (torch.float64 if double else torch.float32)
         assert not result.requires_grad
 
 
@@ -192,7 +191,6 @@ SHARES = torch.sigmoid(TARGETS)
         (lambda y: F.binary_cross_entropy_with_logits(y, SHARES), "bce-logits"),
         (lambda y: F.smooth_l1_loss(y, TARGETS), "smooth-l1"),
         (lambda y: F.huber_loss(y, TARGETS), "huber"),
-        (lambda y: F.kl_div(y.log_softmax(1), SHARES, reduction="batchmean"), "kl-div"),
         (lambda y: ((y - TARGETS) ** 2).mean(), None),
     ],
 )

@@ -239,6 +239,8 @@ def unwrap_loss(root: Node) -> tuple[Node, float | None]:
             other = saved(node, "_saved_other")
             if other is None or (isinstance(other, Tensor) and other.numel() != 1):
                 return node, None
+            if not float(other):
+                return node, None
             factor = factor / float(other) if name == "div" else factor * float(other)
         elif name == "neg":
             factor = -factor

@@ -23,7 +23,7 @@ TRIAL_SECONDS = 12.0  # of training that a trial may take, measured on the untre
 SINGLES = 10  # remedies tried one by one
 PAIRS = 4  # combinations of two
 SEEDS = (0, 1)
-CLOSE = 0.02  # of the scale: among remedies this close to the best the mildest is chosen
+CLOSE = 0.005  # of the scale: among remedies this close to the best the mildest is chosen
 
 Progress = Callable[[str], None]
 

@@ -49,8 +49,8 @@ class LearningRateTooLow:
         slow = moved < self.still or (moved < self.moved and straight >= self.straight)
         head = float(np.median(training.loss[: max(5, len(training.loss) // 10)]))
         falling = outcome.last <= head + 0.02 * abs(head)
-        unknown = outcome.trivial is None and not outcome.stuck
-        if not slow or not falling or (unknown and outcome.explained > 0.05):
+        slow = slow if outcome.trivial is not None else moved < self.still  # what the loss is worth is not known
+        if not slow or not falling:
             return None
         return Finding(
             code=self.code,

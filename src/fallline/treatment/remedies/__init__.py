@@ -11,12 +11,14 @@ from fallline.treatment.remedies.normalise import Normalise
 from fallline.treatment.remedies.optimizer import ExchangeOptimizer
 from fallline.treatment.remedies.register import Register
 from fallline.treatment.remedies.shortcut import Shortcut
+from fallline.treatment.remedies.skip_non_finite import SkipNonFinite
 from fallline.treatment.remedies.zero_grad import ZeroGrad
 from fallline.treatment.remedy import Remedy
 
 REMEDIES: tuple[Remedy, ...] = (
     ZeroGrad(),
     Register(),
+    SkipNonFinite(),
     LearningRate(),
     Momentum(),
     Clip(),

@@ -98,6 +98,8 @@ def _call(scheme: str, activation: str, target: str) -> str:
 
 
 def _scheme(layer: Layer) -> tuple[str, str]:
+    if layer.recurrent:
+        return "orthogonal", "linear"  # keeps the length of the signal from one time step to the next
     if layer.output or not layer.activation:
         return "xavier", "linear"
     return SCHEMES.get(layer.activation, ("xavier", "linear"))
