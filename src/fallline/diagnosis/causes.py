@@ -43,6 +43,10 @@ NOTHING_PASSES = 0.9  # share of dead units from which on a layer itself stops t
 
 # (consequence, cause, when). The first row that applies names the cause.
 RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
+    *((code, cause, lambda found: True) for cause in ("shape-mismatch", "output-mismatch") for code in (
+        "plateau", "no-gradient", "vanishing-gradient", "saturated-units", "dead-units", "learning-rate-too-low",
+        "learning-rate-too-high", "bad-initialisation", "exploding-gradient",
+    )),
     ("learning-rate-too-high", "stale-gradient", lambda found: True),
     ("exploding-gradient", "stale-gradient", lambda found: True),
     ("non-finite", "stale-gradient", lambda found: found["non-finite"].steps[0] > 0),

@@ -8,6 +8,7 @@ modules makes functional, in-place and hand-written layers look the same as ``to
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -246,6 +247,25 @@ def unwrap_loss(root: Node) -> tuple[Node, float | None]:
             factor = -factor
         node = inputs[0]
     return node, factor
+
+
+def broadcast(root: Node, depth: int = 24) -> tuple[list[int], list[int]] | None:
+    """Where N predictions meet N constant targets as N × N pairs: the two shapes, or None.
+
+    Looks at the last operations before the loss, as long as they are a chain: with two inputs that need a gradient,
+    pairs may be meant.
+    """
+    node: Node | None = root
+    for _ in range(depth):
+        inputs = [source for source, _ in node.next_functions if source is not None] if node is not None else []
+        if node is None or len(inputs) != 1 or not hasattr(inputs[0], "_input_metadata"):
+            return None
+        before, after = (list(n._input_metadata[0].shape) for n in (inputs[0], node))
+        pairs = len(after) >= 2 and after[0] == after[1] and math.prod(after) == math.prod(before) * after[0]
+        if pairs and after[0] > 1 and after[0] in before:
+            return before, after
+        node = inputs[0]
+    return None
 
 
 # -- where a non-finite number was born ------------------------------------------------------------------------------

@@ -136,6 +136,7 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     factor = factor / float(scale) if factor is not None and scale is not None else factor
     name = autograd.op_name(node)
     sight: dict[str, Any] = {"kind": LOSSES.get(name), "ops": list(graph.tail), "factor": factor}
+    sight["broadcast"] = autograd.broadcast(loss.grad_fn)
     prediction, target = autograd.saved(node, "_saved_self"), autograd.saved(node, "_saved_target")
     if sight["kind"] is None or not isinstance(prediction, Tensor) or not isinstance(target, Tensor):
         return {**sight, "kind": None}

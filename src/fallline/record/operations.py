@@ -34,7 +34,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 LAYER_FAMILIES = ("conv", "linear", "embedding", "rnn", "lstm", "gru")  # so their variants' names contain
 LOSSES = {
     "mseloss": "mse", "nllloss": "nll", "nllloss2d": "nll", "binarycrossentropy": "bce",
-    "binarycrossentropywithlogits": "bce-logits", "smoothl1loss": "smooth-l1", "huberloss": "huber", "kldiv": "kl-div",
+    "binarycrossentropywithlogits": "bce-logits", "smoothl1loss": "smooth-l1", "huberloss": "huber",
 }  # fmt: skip
 FLAT = 0.05  # an activation is at its flat end where its slope is below this share of its largest slope
 STREAK = 5  # measured batches in a row without any gradient before a unit counts as dead

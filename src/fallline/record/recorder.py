@@ -406,15 +406,16 @@ class Recorder:
     def _weigh(self, sample: Sample, pairs: Sequence[tuple[Tensor, Tensor | None]], keep: bool) -> None:
         """Norms of gradients, and copies of the parameters to tell the update by."""
         pairs = [(p, g) for p, g in pairs if g is not None]
-        sample.parameters = [(self.catalog.parameter(p), p) for p, _ in pairs]
+        keys = [self.catalog.parameter(p) for p, _ in pairs]
+        sample.parameters = [(key, weakref.ref(p)) for key, (p, _) in zip(keys, pairs, strict=True)]
         sample.gradients = measure.norms([g for _, g in pairs if g is not None])
         sample.before = [p.detach().clone() for p, _ in pairs] if keep else []
-        for key, p in sample.parameters:
+        for key, (p, _) in zip(keys, pairs, strict=True):
             if key not in self._start:
                 self._start[key] = measure.sketch(p).clone()
         self._samples += 1
         if self._samples <= 3 or self._samples % 8 == 0:
-            for (key, p), (_, g) in zip(sample.parameters, pairs, strict=True):
+            for key, (p, g) in zip(keys, pairs, strict=True):
                 axis = self.catalog.unit_axis(p)
                 if axis is not None and g is not None and not g.is_sparse and p.numel() <= 4_000_000:
                     sample.twins[key] = measure.twins(p, g, axis)

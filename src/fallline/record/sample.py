@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ class Sample:
 
     layers: dict[int, dict[str, list[Tensor]]] = field(default_factory=dict)
     dead: dict[int, Tensor] = field(default_factory=dict)  # batches in a row without a gradient, for each unit
-    parameters: list[tuple[int, Tensor]] = field(default_factory=list)
+    parameters: list[tuple[int, weakref.ref[Tensor]]] = field(default_factory=list)  # the program may drop them
     before: list[Tensor] = field(default_factory=list)  # copies of the parameters before the update
     gradients: list[Tensor] = field(default_factory=list)  # norms
     twins: dict[int, Tensor] = field(default_factory=dict)
@@ -43,12 +44,17 @@ class Sample:
         """
         for layer, streak in self.dead.items():
             self.add(layer, "window", (streak >= STREAK).double().mean())
-        parameters = [parameter.detach() for _, parameter in self.parameters]
+        held = [
+            (place, key, p.detach()) for place, (key, ref) in enumerate(self.parameters) if (p := ref()) is not None
+        ]
+        parameters = [parameter for *_, parameter in held]
+        gradients = [self.gradients[place] for place, *_ in held]
+        changes = [self.before[place] for place, *_ in held] if self.before else []
         sketches = [measure.sketch(parameter) for parameter in parameters]
-        moved = [sketch - start[key] for (key, _), sketch in zip(self.parameters, sketches, strict=True)]
-        if self.before:
-            torch._foreach_sub_(self.before, parameters)
-        columns = [self.gradients, *(measure.norms(tensors) for tensors in (parameters, self.before, moved))]
+        moved = [sketch - start[key] for (_, key, _), sketch in zip(held, sketches, strict=True)]
+        if changes:
+            torch._foreach_sub_(changes, parameters)
+        columns = [gradients, *(measure.norms(tensors) for tensors in (parameters, changes, moved))]
         tensors = [t for numbers in self.layers.values() for uses in numbers.values() for t in uses]
         tensors += [t for column in (*columns, self.twins.values()) for t in column]
         values = iter(measure.to_floats(tensors))
@@ -56,13 +62,13 @@ class Sample:
             _layer_row(layer, {name: [next(values) for _ in uses] for name, uses in numbers.items()})
             for layer, numbers in self.layers.items()
         ]
-        gradients, weights, updates, far = ([next(values) for _ in column] for column in columns)
+        slopes, weights, updates, far = ([next(values) for _ in column] for column in columns)
         twins = {key: cell(next(values)) for key in self.twins}
         rows: list[Row] = []
-        for i, (key, parameter) in enumerate(self.parameters):
+        for i, (_, key, parameter) in enumerate(held):
             whole = (parameter.numel() / max(sketches[i].numel(), 1)) ** 0.5
             update = cell(updates[i]) if updates else None
-            rows.append((key, cell(gradients[i]), cell(weights[i]), update, cell(far[i] * whole), twins.get(key)))
+            rows.append((key, cell(slopes[i]), cell(weights[i]), update, cell(far[i] * whole), twins.get(key)))
         return layers, rows
 
 
@@ -82,7 +88,7 @@ def _mean(values: Sequence[float] | None) -> float | None:
 
 
 def _length(values: Sequence[float] | None) -> float | None:
-    return math.sqrt(sum(value * value for value in values)) if values else None
+    return math.hypot(*values) if values else None
 
 
 def _slope(read: Mapping[str, Sequence[float]]) -> float | None:

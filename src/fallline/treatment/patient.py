@@ -26,15 +26,16 @@ ACTIVATIONS: dict[str, Activation] = {
     "gelu": torch.nn.functional.gelu,
     "selu": torch.nn.functional.selu,
     "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
     "identity": lambda x: x,
 }
 ACTIVATION_CALLS = frozenset(
     (
         "relu relu_ sigmoid sigmoid_ tanh tanh_ exp exp_ gelu elu elu_ selu selu_ celu silu mish softplus "
-        "hardtanh relu6 hardsigmoid hardswish leaky_relu leaky_relu_ rrelu threshold softsign logsigmoid prelu"
+        "hardtanh relu6 hardsigmoid hardswish leaky_relu leaky_relu_ rrelu threshold softsign logsigmoid prelu softmax"
     ).split()
 )
-MULTIPLICATIONS = frozenset(("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm addmm").split())
+MULTIPLICATIONS = frozenset(("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm mv addmm").split())
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Edit:
     normalise: bool = False
     shortcut: bool = False  # add the layer's input to its output
     bridge: bool = False  # pass the layer's input on instead of its output
+    squeeze: bool | None = None  # while training, take the last dimension away (True) or add one (False)
 
 
 class Surgery(TorchFunctionMode):
@@ -89,6 +91,8 @@ class Surgery(TorchFunctionMode):
             output = args[0] if edit.bridge else output + args[0]
         if edit.normalise:
             output = _normalised(output)
+        if edit.squeeze is not None and torch.is_grad_enabled():
+            output = output.squeeze(-1) if edit.squeeze else output.unsqueeze(-1)
         return output
 
 
@@ -97,7 +101,7 @@ def _leaf(value: Any) -> Tensor | None:
     if not isinstance(value, Tensor):
         return None
     base = value if value.is_leaf else value._base
-    return base if base is not None and base.is_leaf and base.requires_grad and base.ndim >= 2 else None
+    return base if base is not None and base.is_leaf and base.requires_grad and base.ndim >= 1 else None
 
 
 def _normalised(output: Tensor) -> Tensor:

@@ -9,8 +9,10 @@ from fallline.diagnosis.checks.learning_rate_too_high import LearningRateTooHigh
 from fallline.diagnosis.checks.learning_rate_too_low import LearningRateTooLow
 from fallline.diagnosis.checks.no_gradient import NoGradient
 from fallline.diagnosis.checks.non_finite import NonFinite
+from fallline.diagnosis.checks.output_mismatch import OutputMismatch
 from fallline.diagnosis.checks.plateau import Plateau
 from fallline.diagnosis.checks.saturated_units import SaturatedUnits
+from fallline.diagnosis.checks.shape_mismatch import ShapeMismatch
 from fallline.diagnosis.checks.stale_gradient import StaleGradient
 from fallline.diagnosis.checks.symmetric_units import SymmetricUnits
 from fallline.diagnosis.checks.vanishing_gradient import VanishingGradient
@@ -20,6 +22,8 @@ CHECKS: tuple[Check, ...] = (
     NonFinite(),
     NoGradient(),
     StaleGradient(),
+    ShapeMismatch(),
+    OutputMismatch(),
     SymmetricUnits(),
     BadInitialisation(),
     LearningRateTooHigh(),

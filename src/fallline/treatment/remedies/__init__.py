@@ -9,6 +9,7 @@ from fallline.treatment.remedies.learning_rate import LearningRate
 from fallline.treatment.remedies.momentum import Momentum
 from fallline.treatment.remedies.normalise import Normalise
 from fallline.treatment.remedies.optimizer import ExchangeOptimizer
+from fallline.treatment.remedies.output import MatchShapes, OutputActivation
 from fallline.treatment.remedies.register import Register
 from fallline.treatment.remedies.shortcut import Shortcut
 from fallline.treatment.remedies.skip_non_finite import SkipNonFinite
@@ -19,6 +20,8 @@ REMEDIES: tuple[Remedy, ...] = (
     ZeroGrad(),
     Register(),
     SkipNonFinite(),
+    MatchShapes(),
+    OutputActivation(),
     LearningRate(),
     Momentum(),
     Clip(),

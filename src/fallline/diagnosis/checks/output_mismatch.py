@@ -1,0 +1,129 @@
+"""The output or the loss cannot express the targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.outcome import judge
+from fallline.record.operations import VIEWS
+from fallline.record.run import Run, Training
+
+RANGES = {
+    "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, float("inf")),
+    "hardtanh": (-1.0, 1.0), "hardsigmoid": (0.0, 1.0), "softplus": (0.0, float("inf")), "exp": (0.0, float("inf")),
+}  # fmt: skip
+REGRESSION = ("mse", "smooth-l1", "huber")
+
+
+@dataclass(frozen=True)
+class OutputMismatch:
+    """The last activation and the loss do not fit the targets: seen from the operations and ranges at the loss."""
+
+    code: str = "output-mismatch"
+    outside: float = 0.1  # of the targets' range, that the output cannot reach
+    explained: float = 0.9  # of the trivial loss: a training that explained more expresses its targets well enough
+
+    def look(self, run: Run) -> Finding | None:
+        looked = False
+        for training in run.trainings:
+            for sight in training.sights[:1]:
+                looked = looked or sight["kind"] is not None
+                finding = self._judge(training, sight)
+                if finding is not None:
+                    return finding
+        if not looked:
+            raise NotApplicable("the loss is none of the kinds whose targets can be seen")
+        return None
+
+    def _judge(self, training: Training, sight: dict[str, Any]) -> Finding | None:
+        if sight["kind"] is None or judge(training).explained >= self.explained:
+            return None
+        ops = [op for op in sight["ops"] if op not in VIEWS]
+        return (
+            self._one_unit(sight, ops)
+            or self._twice(sight, ops)
+            or self._range(training, sight, ops)
+            or self._labels(training, sight)
+        )
+
+    def _one_unit(self, sight: dict[str, Any], ops: list[str]) -> Finding | None:
+        prediction = sight["prediction"]
+        normalised = "softmax" in ops or "logsoftmax" in ops
+        constant = prediction["min"] == prediction["max"] and prediction["max"] in (0.0, 1.0)
+        if not (normalised and constant and prediction["shape"][-1] == 1):
+            return None
+        return self._finding(
+            "softmax over a single unit",
+            f"The prediction is {prediction['max']:g} for every sample: softmax over an output of shape "
+            f"{tuple(prediction['shape'])} divides one number by itself.",
+            "Softmax shares out 1 among the units of a sample. With one unit it gives 1 whatever the weights are, and its "
+            "gradient is exactly 0. One unit needs sigmoid with binary cross entropy; softmax needs a unit a class.",
+        )
+
+    def _twice(self, sight: dict[str, Any], ops: list[str]) -> Finding | None:
+        before = {"nll": ops[-3:-2] if ops[-2:-1] == ["logsoftmax"] else ops[-2:-1], "bce-logits": ops[-2:-1]}
+        first = before.get(sight["kind"], [])
+        if first not in (["softmax"], ["sigmoid"], ["logsoftmax"]) or (ops[-2:-1] == ["logsoftmax"] == first):
+            return None
+        if sight["kind"] == "bce-logits" and first != ["sigmoid"]:
+            return None
+        loss = "cross_entropy" if sight["kind"] == "nll" else "binary_cross_entropy_with_logits"
+        if sight["kind"] == "nll" and ops[-2:-1] != ["logsoftmax"]:
+            return None if first == ["logsoftmax"] else self._finding(
+                f"{first[0]} where the loss expects log-probabilities",
+                f"The loss is nll_loss, and what comes in are probabilities from {first[0]}, not their logarithms.",
+                "nll_loss takes log_softmax of the outputs. On probabilities it has no minimum where they are right, and "
+                "its gradient nearly vanishes.",
+            )  # fmt: skip
+        return self._finding(
+            f"{first[0]} applied before a loss that applies it again",
+            f"The output passes through {first[0]}, and {loss} applies it a second time: what it gets lies between 0 and 1.",
+            "The loss takes raw scores (logits). Squeezed into 0 to 1 they can never say more than e : 1, so the loss has "
+            "a floor far above 0 and the gradient is small everywhere. Leave the activation at the output out.",
+        )
+
+    def _range(self, training: Training, sight: dict[str, Any], ops: list[str]) -> Finding | None:
+        last = ops[-2] if len(ops) >= 2 else ""
+        if sight["kind"] not in REGRESSION or last not in RANGES:
+            return None
+        low, high = RANGES[last]
+        targets = [s["target"] for s in training.sights if s["kind"] in REGRESSION]
+        least, most = min(t["min"] for t in targets), max(t["max"] for t in targets)
+        beyond = max(0.0, most - high) + max(0.0, low - least)
+        if most <= least or beyond < self.outside * (most - least):
+            return None
+        return self._finding(
+            f"{last} output for targets from {text(least)} to {text(most)}",
+            f"The last operation is {last}, whose values lie between {text(low)} and {text(high)}; the targets go from "
+            f"{text(least)} to {text(most)}.",
+            "The network cannot express such targets: it drives its output to the end of the range, where the activation "
+            "is flat and the gradient dies. Leave the activation out, or scale the targets into its range.",
+            {"target_min": least, "target_max": most, "beyond": beyond},
+        )
+
+    def _labels(self, training: Training, sight: dict[str, Any]) -> Finding | None:
+        targets = [s["target"] for s in training.sights if s["kind"] == "bce-logits"]
+        if not targets:
+            return None
+        least, most = min(t["min"] for t in targets), max(t["max"] for t in targets)
+        if least >= 0 and most <= 1:
+            return None
+        return self._finding(
+            f"binary cross entropy on targets from {text(least)} to {text(most)}",
+            f"binary_cross_entropy_with_logits got targets from {text(least)} to {text(most)}; it is made for 0 to 1.",
+            "With a target outside 0 to 1 this loss has no lower bound: the outputs run away instead of settling.",
+            {"target_min": least, "target_max": most},
+        )
+
+    def _finding(self, title: str, message: str, why: str, evidence: dict[str, float] | None = None) -> Finding:
+        return Finding(
+            code=self.code,
+            severity="error",
+            title=title,
+            message=message,
+            why=why,
+            disproof="The loss reaches its floor on a few samples that are trained on alone.",
+            evidence=evidence or {},
+        )

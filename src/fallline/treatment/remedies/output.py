@@ -1,0 +1,88 @@
+"""The output that the loss expects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from fallline.diagnosis.finding import Finding, Prescription
+from fallline.record.operations import VIEWS
+from fallline.record.run import Run
+from fallline.treatment.patient import ACTIVATIONS, Patient
+from fallline.treatment.remedies import layers
+
+
+@dataclass(frozen=True)
+class OutputActivation:
+    """Leave the activation at the output out, or put sigmoid there where a single unit went through softmax."""
+
+    name: str = "output-activation"
+    treats: frozenset[str] = frozenset({"output-mismatch"})
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """What stands last before the loss, replaced by what the loss expects."""
+        outputs = [layer for layer in run.layers if layer.output]
+        sights = [s.detail for s in run.sights if s.detail["kind"] is not None]
+        if not outputs or not sights:
+            return []
+        ops = [op for op in sights[0]["ops"] if op not in VIEWS]
+        last = next(
+            (op for op in ops if op in ("softmax", "sigmoid", "tanh", "relu", "hardtanh", "softplus", "exp")), None
+        )
+        if last is None:
+            return []
+        to = "sigmoid" if sights[0]["kind"] == "bce" else "identity"
+        weights = [layers.weight(run, layer) for layer in outputs]
+        why = f"sigmoid instead of {last} at the output" if to == "sigmoid" else f"no {last} at the output"
+        return [Prescription(self.name, {"weights": weights, "to": to, "instead_of": last}, why)]
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """Swap by surgery."""
+
+        def swap(tensors: list[Tensor]) -> None:
+            for tensor in tensors:
+                patient.surgery.edit(tensor).activation = ACTIVATIONS[args["to"]]
+
+        patient.when_ready(args["weights"], swap)
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """Where to take it away."""
+        place = layers.listed([n.removesuffix(".weight") for n in args["weights"]])
+        if args["to"] == "sigmoid":
+            return f"After the last layer ({place}) write torch.sigmoid(…) instead of {args['instead_of']}."
+        return f"Take {args['instead_of']} after the last layer ({place}) away; the loss gets what that layer gives."
+
+
+@dataclass(frozen=True)
+class MatchShapes:
+    """Give the prediction the shape of the target, while training."""
+
+    name: str = "match-shapes"
+    treats: frozenset[str] = frozenset({"shape-mismatch"})
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """Take the dimension of size 1 away from the prediction, or add one."""
+        outputs = [layer for layer in run.layers if layer.output]
+        seen = next((s.detail["broadcast"] for s in run.sights if s.detail.get("broadcast")), None)
+        if not outputs or seen is None:
+            return []
+        squeeze = 1 in seen[0]
+        weights = [layers.weight(run, layer) for layer in outputs]
+        why = "prediction.squeeze(-1) in the loss" if squeeze else "prediction.unsqueeze(-1) in the loss"
+        return [Prescription(self.name, {"weights": weights, "squeeze": squeeze}, why)]
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """Reshape the last layer's output by surgery."""
+
+        def reshape(tensors: list[Tensor]) -> None:
+            for tensor in tensors:
+                patient.surgery.edit(tensor).squeeze = args["squeeze"]
+
+        patient.when_ready(args["weights"], reshape)
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """The call of the loss."""
+        how = "squeeze(-1)" if args["squeeze"] else "unsqueeze(-1)"
+        return f"loss = criterion(prediction.{how}, target)  # both of one shape"

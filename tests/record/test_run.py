@@ -1,0 +1,127 @@
+"""Reading a recorded run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fallline.record.run import Event, RunError, Table, read, runs
+from fallline.record.schema import SCHEMA
+from fallline.record.store import FILE, Store
+
+
+def small(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    store = Store(folder)
+    store.put("models", (0, "net", "Sequential", 10))
+    store.put("optimizers", (1, "SGD", json.dumps({"lr": 0.1, "betas": [0.9, 0.99]}), "[0, 2]", "opt"))
+    for i, loss in enumerate([2.0, 1.0, "nan", "inf", None]):
+        store.put("steps", (i, 1, loss, 0.1, 1, 0.0))
+    store.event(2, "compiled", model="net")
+    store.event(3, "fault", message="x")
+    store.close()
+    return folder
+
+
+def test_reads_what_was_written(tmp_path: Path) -> None:
+    run = read(small(tmp_path / "net-1"))
+    assert run.name == "net-1"
+    assert run.models[0].kind == "Sequential"
+    assert run.optimizers[0].settings == {"lr": 0.1, "betas": [0.9, 0.99]}
+    assert run.optimizers[0].parameters == {0, 2}
+    assert run.steps["loss"].tolist()[:2] == [2.0, 1.0]
+    assert np.isnan(run.steps["loss"][[2, 4]]).all()
+    assert run.steps["loss"][3] == np.inf
+    assert [event.step for event in run.events_of("fault")] == [3]
+    assert run.events[0] == Event(2, "compiled", {"model": "net"})
+    assert len(run.trainings) == 1
+    assert len(run.layer_stats) == 0
+
+
+def test_a_file_can_be_named_instead_of_its_folder(tmp_path: Path) -> None:
+    folder = small(tmp_path / "net-1")
+    assert read(folder / FILE).name == "net-1"
+
+
+@pytest.mark.parametrize("name", ["a b", "100%20", "what?", "a#b", "ü", "mode=rw"])
+def test_any_folder_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert len(read(Path(name)).steps) == 5
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_reading_closes_the_file(tmp_path: Path) -> None:
+    folder = small(tmp_path / "net-1")
+    for _ in range(3):
+        read(folder)
+    held = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _exists(fd)]
+    assert not [path for path in held if str(folder) in path]
+
+
+def _exists(fd: str) -> bool:
+    return os.path.islink(f"/proc/self/fd/{fd}")
+
+
+def test_reading_writes_nothing(tmp_path: Path) -> None:
+    folder = small(tmp_path / "net-1")
+    before = (folder / FILE).read_bytes()
+    read(folder)
+    assert (folder / FILE).read_bytes() == before
+    assert [p.name for p in folder.iterdir()] == [FILE]
+
+
+def test_no_run_there(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no run at .*nowhere.*fallline runs"):
+        read(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 100, b""])
+def test_not_a_record(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(RunError, match="not a record of fallline, or it is damaged"):
+        read(tmp_path)
+
+
+def test_a_record_of_a_newer_fallline(tmp_path: Path) -> None:
+    folder = small(tmp_path / "net-1")
+    db = sqlite3.connect(folder / FILE)
+    db.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(SCHEMA + 1),))
+    db.commit()
+    db.close()
+    with pytest.raises(RunError, match="upgrade"):
+        read(folder)
+
+
+def test_runs_are_listed_oldest_first(tmp_path: Path) -> None:
+    for i, name in enumerate(["b-1", "a-1", "c-1"]):
+        os.utime(small(tmp_path / name) / FILE, (i, i))
+    (tmp_path / "no run").mkdir()
+    assert [p.name for p in runs(tmp_path)] == ["b-1", "a-1", "c-1"]
+    assert runs(tmp_path / "nowhere") == []
+
+
+def test_rows_of_a_table() -> None:
+    table = Table({"step": np.array([0.0, 0, 1]), "layer": np.array([0.0, 1, 1]), "dead": np.array([0.5, np.nan, 0])})
+    assert len(table) == 3
+    assert table.where(layer=1)["step"].tolist() == [0, 1]
+    assert table.where(layer=1, step=1)["dead"].tolist() == [0]
+    assert len(table.where(layer=7)) == 0
+    assert len(Table({})) == 0
+
+
+def test_totals_and_trainings(record: Callable[[], Any]) -> None:
+    run = record().chain(2).losses([3.0, 2.0]).weigh([0, 1], grad=[3.0, 4.0], weight=1.0).run()
+    (training,) = run.trainings
+    steps, norms = training.total("grad")
+    assert steps.tolist() == [0, 1]
+    assert norms == pytest.approx([3 * 2**0.5, 4 * 2**0.5])
+    assert training.loss.tolist() == [3.0, 2.0]
+    assert not training.contested
