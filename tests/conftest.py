@@ -69,8 +69,10 @@ class Builder:
 
     def classes(self, counts: Sequence[int]) -> Builder:
         """A cross entropy over these class counts."""
+        spread = {"min": -1.0, "max": 1.0, "mean": 0.0, "variance": 1.0}
         detail = {"kind": "nll", "ops": ["logsoftmax", "nllloss"], "factor": 1.0, "reduction": "mean",
-                  "elements": sum(counts), "classes": list(counts), "weighted": False}  # fmt: skip
+                  "elements": sum(counts), "classes": list(counts), "weighted": False,
+                  "prediction": {"shape": [sum(counts), len(counts)], **spread}, "broadcast": None}  # fmt: skip
         self.sights.append(Sight(0, 1, detail))
         return self
 

@@ -16,12 +16,15 @@ from fallline.diagnosis.checks.learning_rate_too_high import LearningRateTooHigh
 from fallline.diagnosis.checks.learning_rate_too_low import LearningRateTooLow
 from fallline.diagnosis.checks.no_gradient import NoGradient
 from fallline.diagnosis.checks.non_finite import NonFinite
+from fallline.diagnosis.checks.output_mismatch import OutputMismatch
 from fallline.diagnosis.checks.plateau import Plateau
 from fallline.diagnosis.checks.saturated_units import SaturatedUnits
+from fallline.diagnosis.checks.shape_mismatch import ShapeMismatch
 from fallline.diagnosis.checks.stale_gradient import StaleGradient
 from fallline.diagnosis.checks.symmetric_units import SymmetricUnits
 from fallline.diagnosis.checks.vanishing_gradient import VanishingGradient
 from fallline.diagnosis.finding import Finding, NotApplicable
+from fallline.record.run import Sight
 
 Record = Callable[[], Any]
 
@@ -277,3 +280,60 @@ def test_where_nan_was_born(record: Record, detail: dict[str, Any], said: str) -
 
 def test_finite_numbers_pass(record: Record) -> None:
     assert NonFinite().look(record().losses([1.0, 0.5]).run()) is None
+
+
+# -- what stands at the loss
+
+
+def at_the_loss(record: Record, kind: str, ops: list[str], losses: list[float], **ranges: float) -> Any:
+    made = record().losses(losses).classes(TEN)
+    target = {"shape": [32], "min": ranges["least"], "max": ranges["most"], "mean": 0.0, "variance": 1.0}
+    prediction = {
+        "shape": [32, 1],
+        "min": ranges.get("low", 0.2),
+        "max": ranges.get("high", 0.8),
+        "mean": 0.5,
+        "variance": 0.1,
+    }
+    detail = {**made.sights[0].detail, "kind": kind, "ops": ops, "target": target, "prediction": prediction}
+    made.sights = [Sight(0, 1, detail)]
+    return made.run()
+
+
+@pytest.mark.parametrize(
+    ("kind", "ops", "ranges", "said"),
+    [
+        ("bce", ["softmax", "binarycrossentropy"], {"least": 0, "most": 1, "low": 1.0, "high": 1.0}, "single unit"),
+        ("nll", ["softmax", "logsoftmax", "nllloss"], {"least": 0, "most": 9}, "applies it again"),
+        ("nll", ["softmax", "nllloss"], {"least": 0, "most": 9}, "log-probabilities"),
+        ("bce-logits", ["sigmoid", "binarycrossentropywithlogits"], {"least": 0, "most": 1}, "applies it again"),
+        ("mse", ["sigmoid", "view", "mseloss"], {"least": 5, "most": 35}, "targets from 5 to 35"),
+        ("mse", ["relu", "mseloss"], {"least": -3, "most": 9}, "targets from -3 to 9"),
+        ("bce-logits", ["binarycrossentropywithlogits"], {"least": -1, "most": 1}, "targets from -1 to 1"),
+    ],
+)
+def test_output_and_loss_that_do_not_fit(
+    record: Record, kind: str, ops: list[str], ranges: dict[str, float], said: str
+) -> None:
+    assert said in found(OutputMismatch().look(at_the_loss(record, kind, ops, STUCK, **ranges))).title
+
+
+@pytest.mark.parametrize(
+    ("kind", "ops", "ranges"),
+    [
+        ("nll", ["logsoftmax", "nllloss"], {"least": 0, "most": 9}),
+        ("bce", ["sigmoid", "binarycrossentropy"], {"least": 0, "most": 1}),
+        ("mse", ["sigmoid", "mseloss"], {"least": 0, "most": 1}),
+        ("mse", ["relu", "mseloss"], {"least": 0, "most": 50}),
+        ("mse", ["mseloss"], {"least": -50, "most": 50}),
+    ],
+)
+def test_output_and_loss_that_fit(record: Record, kind: str, ops: list[str], ranges: dict[str, float]) -> None:
+    assert OutputMismatch().look(at_the_loss(record, kind, ops, STUCK, **ranges)) is None
+
+
+def test_pairs_instead_of_single_predictions(record: Record) -> None:
+    made = record().losses(STUCK).classes(TEN)
+    made.sights = [Sight(0, 1, {**made.sights[0].detail, "broadcast": [[32, 1], [32, 32]]})]
+    assert "(32, 32)" in found(ShapeMismatch().look(made.run())).title
+    assert ShapeMismatch().look(record().losses(STUCK).classes(TEN).run()) is None

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fallline.record import store as module
@@ -70,14 +71,15 @@ def test_meta_is_replaced(store: Store, tmp_path: Path) -> None:
     assert read(tmp_path).meta["exit"] == 0
 
 
-@given(value=st.floats())
-def test_every_number_comes_back(tmp_path_factory: pytest.TempPathFactory, value: float) -> None:
+@settings(max_examples=10, deadline=None)
+@given(values=st.lists(st.floats(), min_size=30))
+def test_every_number_comes_back(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
     folder = tmp_path_factory.mktemp("run")
     store = Store(folder)
-    store.put("steps", (0, 1, module.cell(value), 0.1, 1, 0.0))
+    for value in [*values, 5e-324, -0.0, math.nan, math.inf, -math.inf]:
+        store.put("steps", (0, 1, module.cell(value), 0.1, 1, 0.0))
     store.close()
-    (found,) = read(folder).steps["loss"].tolist()
-    assert found == value or (math.isnan(found) and math.isnan(value))
+    assert np.array_equal(read(folder).steps["loss"][: len(values)], values, equal_nan=True)
 
 
 def test_readable_while_it_is_written(store: Store, tmp_path: Path) -> None:
@@ -95,6 +97,14 @@ def test_readable_while_it_is_written(store: Store, tmp_path: Path) -> None:
     assert reader.execute("SELECT count(*) FROM steps").fetchone() == (5,)  # its own moment
     reader.close()
     assert store.error is None
+
+
+def test_a_finished_record_is_one_plain_file(store: Store, tmp_path: Path) -> None:
+    store.put("steps", step(0))
+    store.close()
+    append(tmp_path, "findings", [(0, "{}")])
+    read(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [FILE]
 
 
 def test_rows_are_handed_over_when_it_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,6 +155,9 @@ class Full:
 
     def executemany(self, *args: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
+
+    def execute(self, sql: str) -> sqlite3.Cursor:
+        return self.db.execute(sql)
 
     def backup(self, other: sqlite3.Connection) -> None:
         self.db.backup(other)

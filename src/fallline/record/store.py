@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def _temporary(name: str) -> Path:
 def _try_out(folder: Path) -> None:
     """Make the file of a run; where that fails, as on a full disk, nothing is left behind."""
     try:
-        connect(folder / FILE).close()
+        _close(connect(folder / FILE))
     except (OSError, sqlite3.Error):
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -78,6 +78,14 @@ def _open(path: Path, source: sqlite3.Connection | None = None) -> sqlite3.Conne
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=OFF")  # survives the death of the process; only a power cut can lose the tail
     return db
+
+
+def _close(db: sqlite3.Connection) -> None:
+    """Close a file as one plain file, which can be read from a disk that cannot be written to."""
+    db.execute("PRAGMA busy_timeout=100")
+    with suppress(sqlite3.OperationalError):  # somebody else has it open: it stays as it is
+        db.execute("PRAGMA journal_mode=DELETE")
+    db.close()
 
 
 class Store:
@@ -143,7 +151,7 @@ class Store:
         self._queue.put(None)
         self._thread.join()
         try:
-            self._db.close()
+            _close(self._db)
         except sqlite3.Error as error:
             self._fail(error)
 
@@ -193,10 +201,13 @@ def cell(value: float) -> float | str:
 def append(folder: Path, table: str, rows: list[Row], replace: bool = False) -> str | None:
     """Add rows to a finished run (``replace``: instead of those there); the reason where the disk refuses."""
     try:
-        with closing(connect(folder / FILE)) as db:
+        db = connect(folder / FILE)
+        try:
             if replace:
                 db.execute(f"DELETE FROM {table}")
             insert(db, {table: rows})
+        finally:
+            _close(db)
     except (sqlite3.Error, OSError) as error:
         return f"could not write to {folder}: {error}"
     return None
