@@ -85,11 +85,10 @@ def test_variables_that_hold_a_tensor() -> None:
     assert names.variable_name(w) == "w"
     assert names.variable_name(layers[1]) == "layers[1]"
     assert names.variable_name(params["bias"]) == "params['bias']"
-    nameless = names.variable_name(torch.zeros(1))
-    assert nameless is None
     optimizer = torch.optim.SGD([w.requires_grad_()])
     assert names.object_name(optimizer) == "optimizer"
-    assert names.object_name(object()) is None
+    nameless = names.variable_name(torch.zeros(1)), names.object_name(object())
+    assert nameless == (None, None)
 
 
 def test_parameters_by_their_names() -> None:

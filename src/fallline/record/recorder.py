@@ -43,7 +43,7 @@ class StopTraining(BaseException):
     """Raised inside the program's loop when a trial has seen the updates it wanted."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Losses:
     """The losses of one update: two may share it, and accumulation brings many."""
 
@@ -170,7 +170,7 @@ class Recorder:
     # -- backward ----------------------------------------------------------------------------------------------------
 
     def _listening(self) -> bool:
-        free = bool(self._undo) and not self._inside and self.fault is None
+        free = not self._inside and self.fault is None and bool(self._undo)
         return free and threading.get_ident() == self._thread
 
     def _backward(self, original: Hook, tensors: Any, *args: Any, **kwargs: Any) -> Any:
@@ -451,11 +451,13 @@ class Recorder:
         self._rows.append((self.step, optimizer, loss, rate, losses.count, now - began))
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
-        if len(self._rows) >= 64 or self._sample is not None or self.store.due:
+        due = self.store.due
+        if due or len(self._rows) >= 64 or self._sample is not None:
             self._settle()
         self._plan(optimizer, now - began)
         self.step += 1
-        self.store.tick()
+        if due:
+            self.store.flush()
 
     def _settle(self) -> None:
         rows, self._rows = self._rows, []
@@ -468,9 +470,9 @@ class Recorder:
     def _plan(self, optimizer: int, elapsed: float) -> None:
         """Decide whether the next update is measured densely: a cycle is one update of every active optimizer."""
         self._cycle[optimizer] = self.step
-        active = [key for key, step in self._cycle.items() if step > self.step - RECENT]
         if self._sample is not None:
-            if any(self._cycle[key] < self._cycle_start for key in active) and self.step - self._cycle_start < RECENT:
+            active = [step for step in self._cycle.values() if step > self.step - RECENT]
+            if min(active) < self._cycle_start and self.step - self._cycle_start < RECENT:
                 self._sample = Sample()  # the cycle goes on with the next optimizer
                 return
             self._cycle_cost = self.spent - self._cycle_spent

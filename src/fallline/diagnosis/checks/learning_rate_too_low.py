@@ -19,6 +19,7 @@ class LearningRateTooLow:
     code: str = "learning-rate-too-low"
     moved: float = 0.30  # distance from the start over the norm of the weights at the end
     straight: float = 0.25  # distance from the start over the length of the path: 1 is a straight line
+    gradient: float = 0.05  # of the largest gradient norm that must be left at the end, for there is a way to go
     still: float = 0.01  # weights that moved less than this hardly moved, however straight
     open: float = 0.30  # a training that explained more than this is on its way
 
@@ -50,7 +51,8 @@ class LearningRateTooLow:
         head = float(np.median(training.loss[: max(5, len(training.loss) // 10)]))
         falling = outcome.last <= head + 0.02 * abs(head)
         slow = slow if outcome.trivial is not None else moved < self.still  # what the loss is worth is not known
-        if not slow or not falling:
+        flows = float(gradient[-1]) >= self.gradient * float(gradient.max())
+        if not slow or not falling or not flows:
             return None
         return Finding(
             code=self.code,

@@ -22,7 +22,8 @@ class NoGradient:
     def look(self, run: Run) -> Finding | None:
         if not len(run.steps) and not run.events:
             raise NotApplicable("no update was recorded")
-        return self._cut(run) or self._hidden(run) or self._left_out(run) or self._never(run) or self._all_zero(run)
+        looks = (self._cut, self._hidden, self._left_out, self._frozen, self._never, self._all_zero)
+        return next((finding for look in looks if (finding := look(run)) is not None), None)
 
     def _cut(self, run: Run) -> Finding | None:
         event = next(run.events_of("cut-loss"), None)
@@ -108,6 +109,26 @@ class NoGradient:
             "NumPy, or because the layer's output is not used.",
             tuple(names), float(len(names)),
         )  # fmt: skip
+
+    def _frozen(self, run: Run) -> Finding | None:
+        """Parameters handed to the optimizer that require no gradient, in a training that learns nothing."""
+        for training in run.trainings:
+            held = [p for p in run.parameters if p.id in training.optimizer.parameters]
+            frozen = [p for p in held if not p.trainable and not _moved(run, p.id)]
+            share = sum(p.numel for p in frozen) / max(1, sum(p.numel for p in held))
+            if share >= self.portion and judge(training).stuck:
+                names = [p.name for p in frozen]
+                return self._finding(
+                    "frozen parameters in the optimizer",
+                    f"{len(frozen)} parameters ({100 * share:.0f} % of the optimizer's numbers) have "
+                    "requires_grad=False and "
+                    f"get no gradient: {_some(names)}.",
+                    "A frozen parameter stays as it is although the optimizer holds it. Where it was frozen for a "
+                    "first "
+                    "phase of training, it has to be released with requires_grad_(True) for the second.",
+                    tuple(names), float(len(names)),
+                )  # fmt: skip
+        return None
 
     def _all_zero(self, run: Run) -> Finding | None:
         for training in run.trainings:
