@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,3 +19,14 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(importlib.import_module("fallline.api"), name)
     raise AttributeError(f"module 'fallline' has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """Keeps ``fallline.watch`` the verb: an import of the folder of that name would put the module in its place."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -47,6 +47,15 @@ def test_norm(kind: str) -> None:
         assert not result.requires_grad
 
 
+@pytest.mark.parametrize("size", [1e-38, 1e-30, 1e-20, 1.0, 1e20, 1e30])
+def test_norm_of_numbers_whose_squares_do_not_fit(size: float) -> None:
+    tensor = torch.full((20, 20), size)
+    for result in (measure.norm(tensor), *measure.norms([tensor])):
+        assert float(result) == pytest.approx(20 * size, rel=1e-5)
+    zero, broken = torch.zeros(3), torch.tensor([1.0, math.nan])
+    assert [float(n) for n in measure.norms([zero, broken])] == pytest.approx([0.0, math.nan], nan_ok=True)
+
+
 def test_norms_of_a_mixed_list() -> None:
     results = measure.norms(list(TENSORS.values()))
     assert [float(r) for r in results] == pytest.approx([length(t.detach().to_dense()) for t in TENSORS.values()])

@@ -142,45 +142,22 @@ def test_a_process_killed_leaves_a_readable_record(tmp_path: Path) -> None:
 # -- a disk that refuses ---------------------------------------------------------------------------------------------
 
 
-class Full:
-    """A connection whose disk is full: reads work, writes do not."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self.db = db
-
-    def __enter__(self) -> Full:
-        return self
-
-    def __exit__(self, *error: object) -> None: ...
-
-    def executemany(self, *args: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    def execute(self, sql: str) -> sqlite3.Cursor:
-        return self.db.execute(sql)
-
-    def backup(self, other: sqlite3.Connection) -> None:
-        self.db.backup(other)
-
-    def close(self) -> None:
-        self.db.close()
-
-
 def filled(store: Store) -> None:
+    """Some rows are written; then SQLite gets no more pages, and says that the disk is full."""
     store.put("steps", step(0))
     store.flush()
     assert eventually(lambda: len(rows(store.folder, "steps")) == 1)
-    store._db = Full(store._db)  # type: ignore[assignment]
+    store._db.execute("PRAGMA max_page_count=1")
 
 
 def test_a_full_disk_moves_the_record(tmp_path: Path) -> None:
     store = Store(tmp_path)
     filled(store)
-    for i in range(1, 4):
+    for i in range(1, 1000):
         store.put("steps", step(i))
     store.close()
     assert store.folder != tmp_path
-    assert read(store.folder).steps["step"].tolist() == [0, 1, 2, 3]
+    assert read(store.folder).steps["step"].tolist() == list(range(1000))
     assert store.error is not None
     assert "disk is full" in store.error
     assert str(tmp_path) in store.error
@@ -192,9 +169,10 @@ def test_nowhere_left_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     store = Store(tmp_path)
     filled(store)
     monkeypatch.setattr(module.tempfile, "mkdtemp", lambda prefix: str(tmp_path / "not" / "there"))
-    for i in range(1, 5):
+    for i in range(1, 3000):
         store.put("steps", step(i))
-        store.flush()
+        if i % 1000 == 0:
+            store.flush()
     store.close()
     assert store.folder == tmp_path
     assert store.error is not None

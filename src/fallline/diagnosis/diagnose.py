@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fallline.diagnosis.causes import rank
 from fallline.diagnosis.checks import CHECKS
 from fallline.diagnosis.finding import Check, Finding, NotApplicable
@@ -27,7 +29,8 @@ def diagnose(run: Run, checks: Sequence[Check] = CHECKS) -> Diagnosis:
     not_applicable: dict[str, str] = {}
     for check in checks:
         try:
-            finding = check.look(run)
+            with np.errstate(all="ignore"):  # a training that failed is full of infinities
+                finding = check.look(run)
         except NotApplicable as reason:
             not_applicable[check.code] = str(reason)
             continue

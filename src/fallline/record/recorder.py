@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import functools
+import itertools
 import json
 import math
 import threading
@@ -108,6 +109,7 @@ class Recorder:
         self._asked: dict[tuple[Any, ...], bool] = {}
         self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
         self._broken = False
+        self._copies: list[Tensor] = []  # of the parameters, while a closure runs
 
     # -- being there and gone again ------------------------------------------------------------------------------
 
@@ -121,10 +123,14 @@ class Recorder:
         self._undo += [before.remove, after.remove]
         return self
 
-    def stop(self) -> None:
-        """Remove everything that was put in place, and hand over what is still pending."""
+    def release(self) -> None:
+        """Remove everything that was put in place; :meth:`start` puts it back."""
         while self._undo:
             self._undo.pop()()
+
+    def stop(self) -> None:
+        """Remove everything that was put in place, and hand over what is still pending."""
+        self.release()
         if self._hand and not self._stepped and self._losses.count:
             self._guard(self._hand_step, True)
         try:
@@ -397,28 +403,35 @@ class Recorder:
             self._forced = max(self._forced, FIRST)
             self._sample = self._sample or Sample()
         closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
-        if closure is None:
-            self._watch_sentinel(key, optimizer)
+        parameters = _parameters(optimizer)
+        if closure is not None:  # the gradients are yet to come
+            self._copies = [p.detach().clone() for p in parameters] if self._sample is not None else []
+            return
+        self._watch_sentinel(key, optimizer)
         if self._sample is not None:
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            self._weigh(self._sample, [(p, p.grad) for p in parameters], keep=True)
+            self._weigh(self._sample, [(p, p.grad) for p in parameters])
 
-    def _weigh(self, sample: Sample, pairs: Sequence[tuple[Tensor, Tensor | None]], keep: bool) -> None:
-        """Norms of gradients, and copies of the parameters to tell the update by."""
-        pairs = [(p, g) for p, g in pairs if g is not None]
-        keys = [self.catalog.parameter(p) for p, _ in pairs]
-        sample.parameters = [(key, weakref.ref(p)) for key, (p, _) in zip(keys, pairs, strict=True)]
-        sample.gradients = measure.norms([g for _, g in pairs if g is not None])
-        sample.before = [p.detach().clone() for p, _ in pairs] if keep else []
-        for key, (p, _) in zip(keys, pairs, strict=True):
+    def _weigh(
+        self, sample: Sample, pairs: Sequence[tuple[Tensor, Tensor | None]], copies: Sequence[Tensor] = ()
+    ) -> None:
+        """Norms of gradients, and copies of the parameters to tell the update by (made here unless given)."""
+        held = [
+            (self.catalog.parameter(p), p, g, copy)
+            for (p, g), copy in itertools.zip_longest(pairs, copies)
+            if g is not None
+        ]
+        sample.parameters = [(key, weakref.ref(p)) for key, p, _, _ in held]
+        sample.gradients = measure.norms([g for _, _, g, _ in held])
+        sample.before = [p.detach().clone() if copy is None else copy for _, p, _, copy in held]
+        for (key, *_), before in zip(held, sample.before, strict=True):
             if key not in self._start:
-                self._start[key] = measure.sketch(p).clone()
+                self._start[key] = measure.sketch(before).clone()
         self._samples += 1
         if self._samples <= 3 or self._samples % 8 == 0:
-            for key, (p, g) in zip(keys, pairs, strict=True):
+            for (key, p, g, _), before in zip(held, sample.before, strict=True):
                 axis = self.catalog.unit_axis(p)
-                if axis is not None and g is not None and not g.is_sparse and p.numel() <= 4_000_000:
-                    sample.twins[key] = measure.twins(p, g, axis)
+                if axis is not None and not g.is_sparse and p.numel() <= 4_000_000:
+                    sample.twins[key] = measure.twins(before, g, axis)
 
     def _after_step_or_stop(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._guard(self._after_step, optimizer)
@@ -434,6 +447,10 @@ class Recorder:
 
     def _after_step(self, optimizer: Optimizer) -> None:
         key, _ = self.catalog.optimizer(optimizer)
+        copies, self._copies = self._copies, []
+        if copies and self._sample is not None:
+            self._watch_sentinel(key, optimizer)
+            self._weigh(self._sample, [(p, p.grad) for p in _parameters(optimizer)], copies)
         sentinel = self._sentinels.get(key)
         if sentinel is not None:
             gradient = sentinel.grad
@@ -451,13 +468,11 @@ class Recorder:
         self._rows.append((self.step, optimizer, loss, rate, losses.count, now - began))
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
-        due = self.store.due
-        if due or len(self._rows) >= 64 or self._sample is not None:
+        if len(self._rows) >= 64 or self._sample is not None or self.store.due:
             self._settle()
         self._plan(optimizer, now - began)
         self.step += 1
-        if due:
-            self.store.flush()
+        self.store.tick()
 
     def _settle(self) -> None:
         rows, self._rows = self._rows, []
@@ -509,7 +524,7 @@ class Recorder:
             gradients = [(p, g) for p, g in gradients if isinstance(p, nn.Parameter)]
         self._hand = [(weakref.ref(p), measure.sketch(p).clone()) for p, _ in gradients]
         if self._sample is not None:
-            self._weigh(self._sample, gradients, keep=True)
+            self._weigh(self._sample, gradients)
 
     def _hand_step(self, last: bool) -> None:
         """The parameters moved since the last backward and no optimizer did it: that was an update by hand."""
@@ -530,3 +545,7 @@ def _sum(tensor: Tensor) -> complex:
     if tensor.ndim == 1 and len(tensor) <= 32 and type(tensor) is Tensor:
         return sum(tensor.tolist())
     return tensor.sum().item()
+
+
+def _parameters(optimizer: Optimizer) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]

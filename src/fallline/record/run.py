@@ -188,8 +188,8 @@ class Training:
         """Norm over all parameters of one column of ``parameter_stats``: (steps, norms), each of shape (m,)."""
         table = self.parameter_stats
         steps = np.unique(table["step"])
-        squares = np.array([np.nansum(np.square(table[column][table["step"] == s])) for s in steps])
-        return steps, np.sqrt(squares)
+        norms = [table[column][table["step"] == s] for s in steps]
+        return steps, np.array([np.hypot.reduce(n[~np.isnan(n)]) for n in norms])  # a square may overflow
 
 
 def _crosses(a: Training, b: Training) -> bool:

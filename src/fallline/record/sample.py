@@ -44,17 +44,14 @@ class Sample:
         """
         for layer, streak in self.dead.items():
             self.add(layer, "window", (streak >= STREAK).double().mean())
-        held = [
-            (place, key, p.detach()) for place, (key, ref) in enumerate(self.parameters) if (p := ref()) is not None
-        ]
-        parameters = [parameter for *_, parameter in held]
-        gradients = [self.gradients[place] for place, *_ in held]
-        changes = [self.before[place] for place, *_ in held] if self.before else []
+        held = [reference() for _, reference in self.parameters]
+        parameters = [before if p is None else p.detach() for p, before in zip(held, self.before, strict=True)]
         sketches = [measure.sketch(parameter) for parameter in parameters]
-        moved = [sketch - start[key] for (_, key, _), sketch in zip(held, sketches, strict=True)]
-        if changes:
-            torch._foreach_sub_(changes, parameters)
-        columns = [gradients, *(measure.norms(tensors) for tensors in (parameters, changes, moved))]
+        moved = [sketch - start[key] for (key, _), sketch in zip(self.parameters, sketches, strict=True)]
+        lengths = measure.norms(parameters)
+        if self.before:
+            torch._foreach_sub_(self.before, parameters)
+        columns = [self.gradients, lengths, measure.norms(self.before), measure.norms(moved)]
         tensors = [t for numbers in self.layers.values() for uses in numbers.values() for t in uses]
         tensors += [t for column in (*columns, self.twins.values()) for t in column]
         values = iter(measure.to_floats(tensors))
@@ -62,13 +59,13 @@ class Sample:
             _layer_row(layer, {name: [next(values) for _ in uses] for name, uses in numbers.items()})
             for layer, numbers in self.layers.items()
         ]
-        slopes, weights, updates, far = ([next(values) for _ in column] for column in columns)
+        gradients, weights, updates, far = ([next(values) for _ in column] for column in columns)
         twins = {key: cell(next(values)) for key in self.twins}
         rows: list[Row] = []
-        for i, (_, key, parameter) in enumerate(held):
-            whole = (parameter.numel() / max(sketches[i].numel(), 1)) ** 0.5
-            update = cell(updates[i]) if updates else None
-            rows.append((key, cell(slopes[i]), cell(weights[i]), update, cell(far[i] * whole), twins.get(key)))
+        for i, (key, _) in enumerate(self.parameters):
+            whole = (parameters[i].numel() / max(sketches[i].numel(), 1)) ** 0.5
+            travel = (None, None) if held[i] is None else (cell(updates[i]), cell(far[i] * whole))
+            rows.append((key, cell(gradients[i]), cell(weights[i]), *travel, twins.get(key)))
         return layers, rows
 
 

@@ -19,6 +19,7 @@ from fallline.record.schema import SCHEMA, TABLES
 
 FLUSH_SECONDS = 0.5  # at most this much of the record is lost when the process is killed
 FILE = "record.sqlite"
+TOGETHER = 64  # rows written by one statement: each costs the training a handover of the interpreter's lock
 
 Row = tuple[Any, ...]
 
@@ -189,8 +190,10 @@ def insert(db: sqlite3.Connection, batch: dict[str, list[Row]]) -> None:
     """Write rows, by table, in one transaction."""
     with db:
         for table, rows in batch.items():
-            marks = ",".join("?" * len(TABLES[table]))
-            db.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+            marks = f"({','.join('?' * len(TABLES[table]))})"
+            for some in (rows[start : start + TOGETHER] for start in range(0, len(rows), TOGETHER)):
+                values = [value for row in some for value in row]
+                db.execute(f"INSERT OR REPLACE INTO {table} VALUES {','.join([marks] * len(some))}", values)
 
 
 def cell(value: float) -> float | str:
