@@ -75,7 +75,8 @@ def judge(training: Training) -> Outcome:
         finite = bool(np.isfinite(tail).mean() > 0.5)
         last = float(np.median(tail[np.isfinite(tail)])) if finite else math.inf
     trivial, meaning = trivial_loss(training)
-    return Outcome(len(loss), first, last, trivial, meaning, finite, _flat(loss), training.contested)
+    contested = training.contested or (trivial is None and training.beside_another)
+    return Outcome(len(loss), first, last, trivial, meaning, finite, _flat(loss), contested)
 
 
 def _flat(loss: Floats) -> bool:

@@ -181,6 +181,12 @@ class Training:
         return any(_crosses(a, b) for other in self.run.trainings for a, b in ((self, other), (other, self)))
 
     @cached_property
+    def beside_another(self) -> bool:
+        """Whether another optimizer with a loss of its own steps in turns with this one."""
+        others = (other for other in self.run.trainings if other is not self)
+        return self._own_backward and any(other._own_backward and _overlap(self, other) for other in others)
+
+    @cached_property
     def _own_backward(self) -> bool:
         return bool(np.median(self.steps["backwards"]) >= 1) if len(self.steps) else False
 

@@ -22,6 +22,7 @@ class LearningRateTooHigh:
     """
 
     code: str = "learning-rate-too-high"
+    above: float = 10.0  # end of a growing stretch over the largest loss before it
     jump: float = 3.0  # an early loss over the first one
     early: float = 0.3  # share of the run that is early
     update: float = 0.10  # update norm / weight norm: 1e-3 is usual, 5e-2 too much (cs231n)
@@ -47,6 +48,9 @@ class LearningRateTooHigh:
         found = stability.divergence(training.loss)
         if found is None or outcome.learned:
             return None
+        known = np.abs(training.loss[: found.start + 1]).max()
+        if not training.loss[found.end] > self.above * known:
+            return None  # it only came back from near zero
         settings, lr = training.optimizer.settings, _rate(training)
         evidence = {"loss_ratio": found.ratio, "learning_rate": lr}
         said = f"From step {found.start} on the loss grows ×{text(found.ratio)} at every step"
