@@ -570,6 +570,35 @@ def test_lbfgs_counts_its_evaluations(watched: Watched) -> None:
     assert run.steps["backwards"].sum() == len(losses)
 
 
+@pytest.mark.parametrize("keyword", [True, False])
+def test_gradients_of_a_closure_are_those_of_its_own_step(keyword: bool, watched: Watched) -> None:
+    """Lightning hands a closure to every optimizer; before the step the gradients are still those of the last one."""
+    model, optimizer = linear_model()
+    twin, plain = linear_model()
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(X), Y)
+        loss.backward()
+        return loss
+
+    def with_closure() -> None:
+        for _ in range(12):
+            _ = optimizer.step(closure=closure) if keyword else optimizer.step(closure)
+
+    def without() -> None:
+        for _ in range(12):
+            plain.zero_grad()
+            F.mse_loss(twin(X), Y).backward()
+            plain.step()
+
+    a, b = watched(with_closure, model=model), watched(without, model=twin)
+    assert a.steps["loss"].tolist() == b.steps["loss"].tolist()
+    for column in ("step", "grad", "weight", "update_norm", "displacement"):
+        assert a.parameter_stats[column] == pytest.approx(b.parameter_stats[column], rel=1e-12), column
+    assert [e.detail for e in a.events_of("carried")] == [e.detail for e in b.events_of("carried")]
+
+
 def test_two_optimizers_in_turns_are_two_trainings(watched: Watched) -> None:
     model, first = linear_model()
     other, second = linear_model()

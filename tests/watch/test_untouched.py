@@ -342,6 +342,14 @@ def test_no_hook_stays_on_a_graph_that_is_kept(tmp_path: Path, monkeypatch: pyte
     assert len(calls) == seen
 
 
+def test_watch_stays_a_verb() -> None:
+    """There is a folder of this name, too, and importing from it must not put the module there."""
+    import fallline.watch.script  # noqa: F401
+
+    assert callable(fallline.watch)
+    assert Session.__module__ == "fallline.watch.session"
+
+
 def test_watches_inside_each_other(tmp_path: Path) -> None:
     model, optimizer = _small()
     with fallline.watch(model, root=tmp_path / "outer") as outer:

@@ -46,7 +46,7 @@ class LearningRateTooHigh:
 
     def _diverging(self, training: Training, outcome: Outcome) -> Finding | None:
         found = stability.divergence(training.loss)
-        if found is None or outcome.learned:
+        if found is None or outcome.learned or (outcome.contested and outcome.finite):
             return None
         known = np.abs(training.loss[: found.start + 1]).max()
         if not training.loss[found.end] > self.above * known:
