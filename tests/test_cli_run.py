@@ -1,4 +1,8 @@
-"""``python -m fallline run`` beside plain ``python``: the same output, the same ending, and then a report."""
+"""``python -m fallline run`` beside plain ``python``: the same output, the same ending, and then a report.
+
+Each process that loads PyTorch costs seconds: endings are held against plain Python in processes of their own, what
+the report says of peculiar programs is tried in this one.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from fallline.cli import app
 from fallline.record.run import RunError, read
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "80"}
@@ -86,8 +92,34 @@ for step in range({steps}):
 print(loss.item(), *[p.detach().double().sum().item() for p in model.parameters()])
 """
 
+FAILING = TRAIN.format(steps=7) + "(model(x) - y).backward()\n"
 
-# -- endings ---------------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def plain_training(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Seven updates in plain Python, and then an error inside of backward."""
+    folder = tmp_path_factory.mktemp("plain")
+    (folder / "train.py").write_text(FAILING)
+    return run("train.py", cwd=folder)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ended]]:
+    """``fallline run`` in this process: changes directory to ``tmp_path`` and gives back what a program changes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["fallline"])
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    main = sys.modules["__main__"]
+
+    def here(*args: str) -> Ended:
+        ended = CliRunner().invoke(app, ["run", *args])
+        return Ended(ended.exit_code, ended.stdout_bytes, ended.stderr)
+
+    yield here
+    sys.modules["__main__"] = main
+
+
+# -- endings, in processes of their own ------------------------------------------------------------------------------
 
 LOOK_AROUND = """
 '''A program that looks at everything it can see.'''
@@ -107,60 +139,80 @@ print(sys.stdin.read(), os.environ.get('OMP_NUM_THREADS'), __builtins__.__name__
 sys.stdout.flush()
 sys.stdout.buffer.write(bytes(range(256)))
 print('to stderr', file=sys.stderr)
+sys.exit(3)
 """
 
 
-def test_a_program_sees_what_python_gives_it(tmp_path: Path) -> None:
+def test_a_program_sees_what_python_gives_it_and_ends_with_its_own_status(tmp_path: Path) -> None:
     folder = tmp_path / "sub"
     folder.mkdir()
     (folder / "helper.py").write_text("")
     (folder / "look.py").write_text(LOOK_AROUND)
-    _, report = both(tmp_path, "sub/look.py", "--lr", "0.1", "-m", "--json", "x", stdin=b"some input")
+    plain, report = both(tmp_path, "sub/look.py", "--lr", "0.1", "-m", "--json", "x", stdin=b"some input")
+    assert plain.code == 3
     assert "No update was recorded: the program never called backward() and never stepped an optimizer." in report
 
 
-@pytest.mark.parametrize(
-    ("text", "code", "says"),
-    [
-        ("def f(n):\n    return 1 / n\nprint('before')\nf(0)\n", 1, "ended with ZeroDivisionError: division by zero"),
-        ("import sys\nprint('before')\nsys.exit(3)\n", 3, "0 updates"),
-        ("import sys\nprint('before')\nsys.exit('no data')\n", 1, "0 updates"),
-    ],
-    ids=["exception", "exit status", "exit text"],
-)
-def test_endings(text: str, code: int, says: str, tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(text)
+def test_an_exit_with_a_text(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import sys\nprint('before')\nsys.exit('no data')\n")
     plain, report = both(tmp_path, "train.py")
-    assert plain.code == code
-    assert says in report
+    assert (plain.code, plain.err) == (1, "no data\n")
+    assert "0 updates" in report
 
 
-def test_an_error_inside_of_backward_after_some_training(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(TRAIN.format(steps=7) + "(model(x) - y).backward()\n")
-    plain, report = both(tmp_path, "train.py")
+def test_an_error_inside_of_backward_after_some_training(plain_training: Ended, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(FAILING)
+    ended = run(*FALLLINE, "train.py", cwd=tmp_path)
+    folder = plain_training.err.partition('File "')[2].partition("train.py")[0]
+    plain = Ended(plain_training.code, plain_training.out, plain_training.err.replace(folder, f"{tmp_path}/"))
+    _, report = compare(plain, ended)
     assert "grad can be implicitly created only for scalar outputs" in plain.err
     assert "7 updates" in report
+    assert "The program ended with RuntimeError: grad can be implicitly" in report
+
+
+def test_a_fault_of_fallline_is_told_once_and_changes_nothing(plain_training: Ended, tmp_path: Path) -> None:
+    sabotage = (
+        "from fallline.record.recorder import Recorder\n"
+        "def broken(*args): raise ZeroDivisionError('a bug of our own')\n"
+        "Recorder._on_call = broken\n"
+    )
+    (tmp_path / "train.py").write_text(sabotage + FAILING)
+    ended = run(*FALLLINE, "train.py", cwd=tmp_path)
+    assert (ended.code, ended.out) == (plain_training.code, plain_training.out)
+    assert ended.said.count("a bug of our own") == 1
+    assert "fallline stopped watching at step 0 by a fault of its own: ZeroDivisionError" in ended.said
+    assert ended.err.count("Traceback") == 1  # the program's
 
 
 def test_control_c(tmp_path: Path) -> None:
     text = (
-        "import atexit, time\natexit.register(print, 'cleaned up')\nprint('ready', flush=True)\n"
-        "print('not flushed')\nwhile True:\n    time.sleep(60)\n"
+        "import atexit, os, signal\natexit.register(print, 'cleaned up')\nprint('not flushed')\n"
+        "os.kill(os.getpid(), signal.SIGINT)\nprint('not reached')\n"
     )
     (tmp_path / "train.py").write_text(text)
-    ended = []
-    for args in (["train.py"], [*FALLLINE, "train.py"]):
-        process = start(*args, cwd=tmp_path)
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        process.send_signal(signal.SIGINT)
-        ended.append(finish(process))
-    plain, report = compare(*ended)
+    plain, report = both(tmp_path, "train.py")
     assert plain.code == -signal.SIGINT
     assert plain.out == b"not flushed\ncleaned up\n"
     assert "The program ended with KeyboardInterrupt" in report
 
 
+def test_a_module(tmp_path: Path) -> None:
+    package = tmp_path / "pack"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "helper.py").write_text("value = 7\n")
+    (package / "train.py").write_text(
+        "import pickle, sys\nfrom .helper import value\nclass Thing: pass\n"
+        "print(sys.argv, __name__, __package__, __spec__.name, __file__, sys.path[0], value)\n"
+        "print(type(pickle.loads(pickle.dumps(Thing()))) is Thing)\n"
+    )
+    plain, _ = both(tmp_path, "-m", "pack.train", "--lr", "0.1", "-m")
+    assert plain.code == 0
+    assert f"['{package}/train.py', '--lr', '0.1', '-m'] __main__ pack".encode() in plain.out
+
+
+@pytest.mark.slow
 def test_killed_and_read_while_it_ran(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(TRAIN.format(steps=10**9))
     process = start(*FALLLINE, "train.py", cwd=tmp_path)
@@ -202,43 +254,37 @@ def small_disk(folder: Path, size: str) -> Iterator[None]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount a small disk")
-def test_a_full_disk(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(TRAIN.format(steps=2000))
-    with small_disk(tmp_path / "runs", "160k"):
-        _, report = both(tmp_path, "train.py")
-    assert "2000 updates" in report
-    assert f"the record in {tmp_path}/runs/train-1 could not be written further: database or disk is full" in report
-    folder = Path(report.partition("it goes on in ")[2].split()[0])
-    assert len(read(folder).steps) == 2000
+@pytest.mark.parametrize("size", ["100k", "160k"])
+def test_a_full_disk(size: str, here: Callable[..., Ended], tmp_path: Path) -> None:
+    """Full from the start, or before the training is over: the record goes on in a temporary folder."""
+    (tmp_path / "train.py").write_text(TRAIN.format(steps=3000))
+    with small_disk(tmp_path / "runs", size):
+        ended = here("train.py")
+    assert ended.code == 0
+    assert "3000 updates" in ended.said
+    note = "could not be written further: database or disk is full; it goes on in "
+    if size == "100k":
+        note = f"cannot write to {tmp_path}/runs (database or disk is full); the record is in "
+    assert note in ended.said
+    folder = Path(ended.said.partition(note)[2].split()[0])
+    assert len(read(folder).steps) == 3000
     shutil.rmtree(folder.parent)
 
 
-@pytest.mark.parametrize("root", ["/proc/runs", "taken"])
-def test_a_folder_that_cannot_be_written(root: str, tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("a file in the place of the folder")
+def test_a_folder_that_cannot_be_written(here: Callable[..., Ended], tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("print('trained')\n")
-    ended = run(*FALLLINE, "--runs", root, "train.py", cwd=tmp_path)
+    ended = here("--runs", "/proc/runs", "train.py")
     assert (ended.code, ended.out) == (0, b"trained\n")
-    assert f"cannot write to {tmp_path / root} (" in ended.said
-    assert "Traceback" not in ended.err
+    assert "cannot write to /proc/runs (" in ended.said
     folder = Path(ended.said.partition("the record is in ")[2].split()[0])
     assert read(folder).meta["exit"] == 0
     shutil.rmtree(folder.parent)
 
 
-def test_a_program_that_changes_directory_and_removes_the_runs(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    text = "import os, shutil\nshutil.rmtree('runs', ignore_errors=True)\nos.chdir('elsewhere')\nprint('done')\n"
-    (tmp_path / "train.py").write_text(text)
-    ended = run(*FALLLINE, "--json", "report.json", "train.py", cwd=tmp_path)
-    assert (ended.code, ended.out) == (0, b"done\n")
-    assert "Traceback" not in ended.err
-
-
-def test_a_program_that_changes_directory(tmp_path: Path) -> None:
+def test_a_program_that_changes_directory(here: Callable[..., Ended], tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "train.py").write_text(TRAIN.format(steps=3) + "import os; os.chdir('elsewhere')\n")
-    ended = run(*FALLLINE, "--json", "report.json", "--html", "report.html", "train.py", cwd=tmp_path)
+    ended = here("--json", "report.json", "--html", "report.html", "train.py")
     assert ended.code == 0
     assert "3 updates" in ended.said
     assert json.loads((tmp_path / "report.json").read_text())["steps"] == 3
@@ -246,80 +292,79 @@ def test_a_program_that_changes_directory(tmp_path: Path) -> None:
     assert len(read(tmp_path / "runs" / "train-1").steps) == 3
 
 
-# -- faults and peculiar programs ------------------------------------------------------------------------------------
+def test_a_program_that_removes_the_runs(here: Callable[..., Ended], tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import shutil, sys\nshutil.rmtree('runs')\nprint('done')\nsys.exit(3)\n")
+    ended = here("train.py")
+    assert (ended.code, ended.out) == (3, b"done\n")
+    assert ended.said.startswith(f"fallline: no run at {tmp_path}/runs/train-1: ")
+    assert "Traceback" not in ended.err
 
 
-def test_a_fault_of_fallline_is_told_once_and_changes_nothing(tmp_path: Path) -> None:
-    sabotage = (
-        "from fallline.record.recorder import Recorder\n"
-        "def broken(*args): raise ZeroDivisionError('a bug of our own')\n"
-        "Recorder._on_call = broken\n"
-    )
-    (tmp_path / "train.py").write_text(sabotage + TRAIN.format(steps=20))
-    _, report = both(tmp_path, "train.py")
-    assert report.count("fallline stopped watching at step 0 by a fault of its own: ZeroDivisionError") == 1
+# -- peculiar programs -----------------------------------------------------------------------------------------------
 
 
-def test_no_such_script_and_no_such_module(tmp_path: Path) -> None:
-    ended = run(*FALLLINE, "missing.py", cwd=tmp_path)
-    assert (ended.code, ended.out) == (2, b"")
-    assert ended.err == "fallline: cannot read missing.py: No such file or directory\n"
-    ended = run(*FALLLINE, "-m", "missing.module", cwd=tmp_path)
-    assert (ended.code, ended.out) == (2, b"")
-    assert ended.err.startswith("fallline: cannot run module missing.module: ")
-    assert ended.err.count("\n") == 1
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["missing.py"], "fallline: cannot read missing.py: No such file or directory\n"),
+        (["-m", "missing.module"], "fallline: cannot run module missing.module: No module named 'missing'\n"),
+        (["wrong.py"], "fallline: wrong.py is not valid Python at line 2: invalid syntax\n"),
+    ],
+)
+def test_what_cannot_be_run(args: list[str], message: str, here: Callable[..., Ended], tmp_path: Path) -> None:
+    (tmp_path / "wrong.py").write_text("import torch\nfor = 1\n")
+    ended = here(*args)
+    assert ended.code != 0
+    assert ended.out == b""
+    assert ended.err == message
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_syntax_error(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text("import torch\nfor = 1\n")
-    ended = run(*FALLLINE, "train.py", cwd=tmp_path)
-    assert ended.code != 0
-    assert ended.err == "fallline: train.py is not valid Python at line 2: invalid syntax\n"
-
-
-def test_parameters_that_change_without_backward(tmp_path: Path) -> None:
+def test_parameters_that_change_without_backward(here: Callable[..., Ended], tmp_path: Path) -> None:
     """Evolution by random search: there is no loss to be seen."""
     text = (
         "import torch\nw = torch.zeros(3, requires_grad=True)\n"
-        "for _ in range(30):\n    with torch.no_grad():\n        w += 0.1\nprint(w.tolist())\n"
+        "for _ in range(30):\n    with torch.no_grad():\n        w += 0.5\nprint(w.tolist())\n"
     )
     (tmp_path / "train.py").write_text(text)
-    _, report = both(tmp_path, "train.py")
-    assert "No update was recorded: the program never called backward() and never stepped an optimizer." in report
+    ended = here("train.py")
+    assert (ended.code, ended.out) == (0, b"[15.0, 15.0, 15.0]\n")
+    assert "No update was recorded: the program never called backward() and never stepped an optimizer." in ended.said
 
 
-def test_one_update(tmp_path: Path) -> None:
+def test_gradients_set_without_backward(here: Callable[..., Ended], tmp_path: Path) -> None:
+    """An optimizer steps, but no loss is ever seen: nothing may be said about a loss."""
+    text = (
+        "import torch\nmodel = torch.nn.Linear(3, 1)\noptimizer = torch.optim.SGD(model.parameters(), lr=0.01)\n"
+        "for _ in range(30):\n    for p in model.parameters():\n        p.grad = torch.ones_like(p)\n"
+        "    optimizer.step()\n"
+    )
+    (tmp_path / "train.py").write_text(text)
+    ended = here("--json", "report.json", "train.py")
+    assert ended.code == 0
+    assert "30 updates" in ended.said
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [finding["code"] for finding in report["findings"]] == []
+
+
+def test_one_update(here: Callable[..., Ended], tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(TRAIN.format(steps=1))
-    _, report = both(tmp_path, "train.py")
-    assert "1 update in" in report
-    assert "One update is too little to tell how a training goes." in report
+    ended = here("train.py")
+    assert ended.code == 0
+    assert "1 update in" in ended.said
+    assert "One update is too little to tell how a training goes." in ended.said
 
 
-def test_two_trainings_in_one_program(tmp_path: Path) -> None:
+def test_two_trainings_in_one_program(here: Callable[..., Ended], tmp_path: Path) -> None:
     second = TRAIN.format(steps=30).replace("SGD(model.parameters(), lr=0.05)", "Adam(model.parameters())")
     (tmp_path / "train.py").write_text(TRAIN.format(steps=20) + second)
-    _, report = both(tmp_path, "train.py")
-    assert "50 updates" in report
-    assert "2 trainings: SGD (20 updates), Adam (30 updates)" in report
+    ended = here("train.py")
+    assert ended.code == 0
+    assert "50 updates" in ended.said
+    assert "2 trainings: SGD (20 updates), Adam (30 updates)" in ended.said
 
 
-# -- modules and processes -------------------------------------------------------------------------------------------
-
-
-def test_a_module(tmp_path: Path) -> None:
-    package = tmp_path / "pack"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "helper.py").write_text("value = 7\n")
-    (package / "train.py").write_text(
-        "import pickle, sys\nfrom .helper import value\nclass Thing: pass\n"
-        "print(sys.argv, __name__, __package__, __spec__.name, __file__, sys.path[0], value)\n"
-        "print(type(pickle.loads(pickle.dumps(Thing()))) is Thing)\nsys.exit(5)\n"
-    )
-    plain, _ = both(tmp_path, "-m", "pack.train", "--lr", "0.1", "-m")
-    assert plain.code == 5
-    assert b"['--lr', '0.1', '-m']" in plain.out.replace(str(package / "train.py").encode() + b"', '", b"")
+# -- other processes -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -379,4 +424,5 @@ def test_a_program_that_forks_itself(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(text)
     plain, report = both(tmp_path, "train.py")
     assert plain.out == b"child\nparent 4\n"
-    assert report.count("0 updates") == 1
+    assert report.count("train.py · 0 updates in") == 1
+    assert "killed" not in report

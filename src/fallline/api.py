@@ -139,11 +139,18 @@ def run(
     json_file, html_file = (
         path and path.absolute() for path in (json_file, html_file)
     )  # the program may change directory
+    process = os.getpid()
     session.start(list(sys.argv))
     ending = runner.execute(program)
+    if os.getpid() != process:
+        sys.exit(ending.exit)  # a child that the program forked
     session.stop(ending.exit, ending.error)
-    diagnosis = report_on(session.folder, session.notes, json_file, html_file)
-    worst = {finding.severity for finding in diagnosis.findings}
+    worst: set[str] = set()
+    try:
+        diagnosis = report_on(session.folder, session.notes, json_file, html_file)
+        worst = {finding.severity for finding in diagnosis.findings}
+    except RunError as error:  # the program removed the record
+        print(f"fallline: {error}", file=sys.stderr)
     if ending.interrupted:
         _die_of_interrupt()
     if fail_on and worst & ({"error"} if fail_on == "error" else {"error", "warning"}):

@@ -185,6 +185,8 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
     store.put("steps", step(0))
     store.close()
     assert store.error is not None
+    assert "unable to open database file; it goes on in " in store.error
+    assert len(read(store.folder).steps) == 1
 
 
 def test_rows_of_a_forked_child_are_dropped(store: Store, tmp_path: Path) -> None:

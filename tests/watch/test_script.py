@@ -77,7 +77,7 @@ def test_what_a_script_finds(capsys: pytest.CaptureFixture[str]) -> None:
         "lib/program.py",
     )
     assert script.execute(script.load(path)) == Ending(0)
-    assert capsys.readouterr().out == f"__main__ {path} None None None None 7\nTrue True\n"
+    assert capsys.readouterr().out == f"__main__ {path.absolute()} None None None None 7\nTrue True\n"
     assert sys.path[0] == str(Path("lib").resolve())
 
 
@@ -86,7 +86,7 @@ def test_a_linked_script_imports_from_where_it_lies(capsys: pytest.CaptureFixtur
     write("import helper; print(helper.value, __file__)", "lib/program.py")
     Path("link.py").symlink_to("lib/program.py")
     assert script.execute(script.load(Path("link.py"))) == Ending(0)
-    assert capsys.readouterr().out == "7 link.py\n"
+    assert capsys.readouterr().out == f"7 {Path('link.py').absolute()}\n"
 
 
 def test_a_script_keeps_its_encoding_and_future(capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,7 +152,7 @@ def test_a_traceback_shows_only_the_program(capsys: pytest.CaptureFixture[str], 
     assert "fallline" not in shown.replace(str(tmp_path), "")
     assert shown.count("Traceback (most recent call last):") == 2
     with pytest.raises(ValueError, match="training failed") as plain:
-        exec(compile(BACKWARD_FAILS, "program.py", "exec"), {})
+        exec(compile(BACKWARD_FAILS, str(Path("program.py").absolute()), "exec"), {})
     expected = "".join(traceback.format_exception(plain.value))
     last = [line for line in expected.splitlines() if line.startswith(("  File", "RuntimeError", "ValueError"))]
     assert [line for line in shown.splitlines() if line.startswith(("  File", "RuntimeError", "ValueError"))] == [

@@ -13,7 +13,7 @@ EARLY = 5  # measured updates that count as the start
 
 @dataclass(frozen=True)
 class Chain:
-    """Layers from the input to the loss, with what was measured of each over some updates (geometric means)."""
+    """Layers from the input to the loss, with what was measured of each over some updates (medians)."""
 
     layers: tuple[Layer, ...]
     signal: Floats  # (n,) norm of the gradient at each layer's output

@@ -240,22 +240,21 @@ class Recorder:
         return scaled
 
     def _before_backward(self, tensors: Any) -> list[Any]:
-        losses = list(tensors) if isinstance(tensors, (tuple, list)) else [tensors]
-        loss = losses[0] if len(losses) == 1 else None
+        loss = tensors[0] if isinstance(tensors, (tuple, list)) and len(tensors) == 1 else tensors
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             return []
         if self._began is None:
             self._began = self.clock()
         if self._hand and not self._stepped:
             self._hand_step(False)
-        if self._sentinels and (self._sample is not None or self.step < 50):
+        if self._sample is not None or self.step < 50:
             self._look_for_stale()
         unscaled, scale = loss, None
         if self._scaled is not None and self._scaled[0]() is loss:
             _, unscaled, scale = self._scaled
         value: Any = unscaled.item() if loss.is_cpu else unscaled.detach().clone()
         self._losses.add(value)
-        if isinstance(value, float) and not math.isfinite(value) and not self._broken:
+        if not self._broken and isinstance(value, float) and not math.isfinite(value):
             self._report_birth(loss, value)
         if loss.grad_fn is None:
             if self.step == 0:
@@ -403,13 +402,15 @@ class Recorder:
             self._forced = max(self._forced, FIRST)
             self._sample = self._sample or Sample()
         closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
-        parameters = _parameters(optimizer)
-        if closure is not None:  # the gradients are yet to come
-            self._copies = [p.detach().clone() for p in parameters] if self._sample is not None else []
+        if closure is None:
+            self._watch_sentinel(key, optimizer)
+        if self._sample is None:
             return
-        self._watch_sentinel(key, optimizer)
-        if self._sample is not None:
+        parameters = _parameters(optimizer)
+        if closure is None:
             self._weigh(self._sample, [(p, p.grad) for p in parameters])
+        else:  # the gradients are yet to come
+            self._copies = [p.detach().clone() for p in parameters]
 
     def _weigh(
         self, sample: Sample, pairs: Sequence[tuple[Tensor, Tensor | None]], copies: Sequence[Tensor] = ()
@@ -435,7 +436,8 @@ class Recorder:
 
     def _after_step_or_stop(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._guard(self._after_step, optimizer)
-        self._stop_if_enough()
+        if self.limit is not None or self.seconds is not None:
+            self._stop_if_enough()
 
     def _stop_if_enough(self) -> None:
         enough = self.limit is not None and self.step >= self.limit
@@ -447,10 +449,10 @@ class Recorder:
 
     def _after_step(self, optimizer: Optimizer) -> None:
         key, _ = self.catalog.optimizer(optimizer)
-        copies, self._copies = self._copies, []
-        if copies and self._sample is not None:
+        if self._copies and self._sample is not None:
             self._watch_sentinel(key, optimizer)
-            self._weigh(self._sample, [(p, p.grad) for p in _parameters(optimizer)], copies)
+            self._weigh(self._sample, [(p, p.grad) for p in _parameters(optimizer)], self._copies)
+            self._copies = []
         sentinel = self._sentinels.get(key)
         if sentinel is not None:
             gradient = sentinel.grad
@@ -465,22 +467,28 @@ class Recorder:
         began = self._began if self._began is not None else now
         losses, self._losses = self._losses, Losses()
         loss = self._last_loss = losses.sum / losses.count if losses.count else self._last_loss
-        self._rows.append((self.step, optimizer, loss, rate, losses.count, now - began))
+        known = not isinstance(loss, Tensor)
+        row = (self.step, optimizer, cell(loss) if known else loss, rate, losses.count, now - began)
+        if known and not self._rows:
+            self.store.put("steps", row)
+        else:
+            self._rows.append(row)
+            if len(self._rows) >= 64 or self._sample is not None or self.store.due:
+                self._settle()
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
-        if len(self._rows) >= 64 or self._sample is not None or self.store.due:
-            self._settle()
         self._plan(optimizer, now - began)
         self.step += 1
         self.store.tick()
 
     def _settle(self) -> None:
+        """Write the rows whose losses were left on their device."""
         rows, self._rows = self._rows, []
         waiting = [row[2] for row in rows if isinstance(row[2], Tensor)]
         values = iter(measure.to_floats(waiting))
         for row in rows:
-            loss = next(values) if isinstance(row[2], Tensor) else row[2]
-            self.store.put("steps", (*row[:2], cell(loss), *row[3:]))
+            loss = cell(next(values)) if isinstance(row[2], Tensor) else row[2]
+            self.store.put("steps", (*row[:2], loss, *row[3:]))
 
     def _plan(self, optimizer: int, elapsed: float) -> None:
         """Decide whether the next update is measured densely: a cycle is one update of every active optimizer."""
@@ -540,9 +548,9 @@ class Recorder:
             self._finish(0, math.nan)
 
 
-def _sum(tensor: Tensor) -> complex:
+def _sum(tensor: Tensor) -> Any:
     """The sum of all entries; of a few it is taken by Python, which costs less than to launch a kernel."""
-    if tensor.ndim == 1 and len(tensor) <= 32 and type(tensor) is Tensor:
+    if tensor.dim() == 1 and tensor.numel() <= 32 and type(tensor) is Tensor:
         return sum(tensor.tolist())
     return tensor.sum().item()
 

@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,8 @@ def _temporary(name: str) -> Path:
 def _try_out(folder: Path) -> None:
     """Make the file of a run; where that fails, as on a full disk, nothing is left behind."""
     try:
-        _close(connect(folder / FILE))
+        with closing(connect(folder / FILE)) as db:
+            db.execute("PRAGMA journal_mode=DELETE")  # so that all of it is in the file
     except (OSError, sqlite3.Error):
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -64,10 +65,15 @@ def _try_out(folder: Path) -> None:
 def connect(path: Path) -> sqlite3.Connection:
     """Open a run's file for writing, with its tables made."""
     db = _open(path)
-    for table, spec in TABLES.items():
-        db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(spec)})")
-    db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (json.dumps(SCHEMA),))
-    db.commit()
+    try:
+        with db:
+            db.execute("BEGIN")
+            for table, spec in TABLES.items():
+                db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(spec)})")
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (json.dumps(SCHEMA),))
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 
@@ -109,8 +115,8 @@ class Store:
         try:
             self._db = connect(self.path)
         except (sqlite3.Error, OSError) as error:
-            self._db = sqlite3.connect(":memory:", check_same_thread=False)
-            self._fail(error)
+            self._db = connect(Path(":memory:"))
+            self._write({}, error)
         self._thread = threading.Thread(target=self._write_batches, name="fallline-store", daemon=True)
         self._thread.start()
 
@@ -161,15 +167,17 @@ class Store:
             if not self._lost:
                 self._write(batch)
 
-    def _write(self, batch: dict[str, list[Row]]) -> None:
+    def _write(self, batch: dict[str, list[Row]], refused: Exception | None = None) -> None:
+        """Write a batch, in another place where this one refuses, or ``refused`` before."""
         try:
+            if refused is not None:
+                self._move(refused)
             insert(self._db, batch)
         except (sqlite3.Error, OSError) as error:
-            try:
-                self._move(error)
-                insert(self._db, batch)
-            except (sqlite3.Error, OSError):
-                self._fail(error)
+            if refused is None:
+                self._write(batch, error)
+            else:
+                self._fail(refused)
 
     def _move(self, reason: Exception) -> None:
         """Go on in a temporary folder with a copy of what was written so far."""

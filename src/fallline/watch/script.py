@@ -43,14 +43,14 @@ def load(script: Path) -> Callable[[], None]:
     except OSError as error:
         raise ScriptError(f"cannot read {script}: {error.strerror}") from error
     try:
-        code = compile(source, str(script), "exec", dont_inherit=True)
+        code = compile(source, str(script.absolute()), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         where, what = (f" at line {error.lineno}", error.msg) if isinstance(error, SyntaxError) else ("", error)
         raise ScriptError(f"{script} is not valid Python{where}: {what}") from error
 
     def execute() -> None:
         main = ModuleType("__main__")
-        main.__dict__.update(__file__=str(script), __cached__=None, __builtins__=builtins)
+        main.__dict__.update(__file__=str(script.absolute()), __cached__=None, __builtins__=builtins)
         sys.modules["__main__"] = main
         sys.path[0] = str(script.resolve().parent)
         exec(code, main.__dict__)
@@ -64,7 +64,7 @@ def load_module(name: str) -> Callable[[], None]:
     try:
         found = runpy._get_module_details(name)  # type: ignore[attr-defined]
     except Exception as error:
-        raise ScriptError(f"cannot run module {name}: {error}") from error
+        raise ScriptError(f"cannot run module {name}: {error.__cause__ or error}") from error
     sys.argv[0] = found[1].origin
 
     def execute() -> None:

@@ -17,6 +17,7 @@ class LearningRateTooLow:
     """The weights hardly left their start although there is a gradient to follow, and the loss shows it."""
 
     code: str = "learning-rate-too-low"
+    least: int = 50  # updates; a shorter run is a beginning
     moved: float = 0.30  # distance from the start over the norm of the weights at the end
     straight: float = 0.25  # distance from the start over the length of the path: 1 is a straight line
     gradient: float = 0.05  # of the largest gradient norm that must be left at the end, for there is a way to go
@@ -24,8 +25,8 @@ class LearningRateTooLow:
     open: float = 0.30  # a training that explained more than this is on its way
 
     def look(self, run: Run) -> Finding | None:
-        if not any(len(t.parameter_stats) and len(t.loss) >= 20 for t in run.trainings):
-            raise NotApplicable("fewer than 20 updates were recorded")
+        if not any(len(t.parameter_stats) and len(t.loss) >= self.least for t in run.trainings):
+            raise NotApplicable(f"fewer than {self.least} updates were recorded")
         for training in run.trainings:
             finding = self._judge(training)
             if finding is not None:
@@ -34,7 +35,7 @@ class LearningRateTooLow:
 
     def _judge(self, training: Training) -> Finding | None:
         outcome = judge(training)
-        if not outcome.finite or outcome.explained >= self.open or len(training.loss) < 20:
+        if not outcome.finite or outcome.explained >= self.open or len(training.loss) < self.least:
             return None
         steps, update = training.total("update_norm")
         _, weight = training.total("weight")

@@ -102,6 +102,8 @@ def _tail(run: Run) -> list[str]:
 
 
 def first_bad_loss(run: Run) -> int | None:
-    """The step of the first loss that is not finite."""
-    bad = run.steps["step"][~np.isfinite(run.steps["loss"])] if len(run.steps) else np.array([])
+    """The step of the first loss that is not finite; updates before any backward have no loss."""
+    if not len(run.steps):
+        return None
+    bad = run.steps["step"][~np.isfinite(run.steps["loss"]) & (run.steps["backwards"].cumsum() > 0)]
     return int(bad[0]) if len(bad) else None

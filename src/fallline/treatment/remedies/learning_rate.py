@@ -38,7 +38,12 @@ class LearningRate:
         else:
             factors = [0.1, 0.01]
         return [
-            Prescription(self.name, {"factor": _short(f), "lr": _short(f * lr)}, _why(f, lr, limit)) for f in factors
+            Prescription(
+                self.name,
+                {"factor": _short(f), "lr": _short(f * lr) if math.isfinite(lr) else None},
+                _why(f, lr, limit),
+            )
+            for f in factors
         ]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
@@ -62,11 +67,11 @@ class LearningRate:
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """The new number."""
-        if not math.isfinite(args["lr"]):
+        if args["lr"] is None:
             return f"Multiply the learning rate of your update by {args['factor']:g}."
         training = run.trainings[0].optimizer
-        return f"torch.optim.{training.kind}(…, lr={args['lr']:g})  # instead of lr={_rate(run):g}; a schedule keeps "
-        "its shape"
+        line = f"torch.optim.{training.kind}(…, lr={args['lr']:g})"
+        return f"{line}  # instead of lr={_rate(run):g}; a schedule keeps its shape"
 
 
 def _rate(run: Run) -> float:

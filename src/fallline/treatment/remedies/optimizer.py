@@ -61,5 +61,5 @@ class ExchangeOptimizer:
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """The new line."""
-        return f"optimizer = torch.optim.{args['to']}(model.parameters(), lr={args['lr']:g})  # instead of "
-        f"{args['instead_of']}"
+        line = f"optimizer = torch.optim.{args['to']}(model.parameters(), lr={args['lr']:g})"
+        return f"{line}  # instead of {args['instead_of']}"
