@@ -5,9 +5,9 @@ usage: python benchmarks/overhead.py [--quick] [--only mlp,tiny] [--tools fallli
 
 Two twins of a network train in turns, block by block, in one process: one is watched, the other is not. Every pair of
 tool and workload gets a process of its own. `ratio` is the median over the blocks with its quartiles: what one step
-costs, blind to what happens rarely. `total` is the sum of the watched blocks over the sum of the others, in wall time and
-in CPU time of the process (all its threads): what a run costs. The first updates are reported apart, because fallline
-measures them densely. Tools that are not installed (`make bench` installs them) are left out.
+costs, blind to what happens rarely. `total` is the sum of the watched blocks over the sum of the others, in wall time
+and in CPU time of the process (all its threads): what a run costs. The first updates are reported apart, because
+fallline measures them densely. Tools that are not installed (`make bench` installs them) are left out.
 
 --memory: fallline on 100,000 steps of the tiny network: growth of the process and size of the record.
 """
@@ -159,7 +159,7 @@ class Training:
             self.step += 1
 
 
-# -- the tools, each as its own manual shows it -------------------------------------------------------------------------
+# -- the tools, each as its own manual shows it ------------------------------------------------------------------------
 
 
 class Stopwatch:
@@ -448,7 +448,8 @@ def main() -> None:
         return
     console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
     result: dict[str, Any] = {
-        "machine": {"cpu": platform.processor(), "cores": os.cpu_count(), "load": os.getloadavg(), "threads": args.threads},
+        "machine": {"cpu": platform.processor(), "cores": os.cpu_count(), "load": os.getloadavg()},
+        "threads": args.threads,
         "torch": torch.__version__,
         "quick": args.quick,
     }  # fmt: skip

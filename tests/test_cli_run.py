@@ -133,6 +133,7 @@ class Thing:
 
 atexit.register(print, 'good bye')
 print(sys.argv, __name__, __file__, __doc__, __package__, __spec__, __cached__)
+print(sorted(globals()), type(__loader__).__name__, __loader__.path)
 print(sys.path[0], os.getcwd(), helper.__file__)
 print(pickle.loads(pickle.dumps(Thing())) == Thing(), __main__.Thing is Thing)
 print(sys.stdin.read(), os.environ.get('OMP_NUM_THREADS'), __builtins__.__name__)
@@ -395,7 +396,9 @@ if __name__ == '__main__':
     model = torch.nn.Linear(1, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     generator = torch.Generator().manual_seed(0)
-    loader = DataLoader(Squares(), 16, shuffle=True, num_workers=2, generator=generator, multiprocessing_context='{how}')
+    loader = DataLoader(
+        Squares(), 16, shuffle=True, num_workers=2, generator=generator, multiprocessing_context='{how}'
+    )
     for epoch in range(2):
         for x, y in loader:
             optimizer.zero_grad()

@@ -1,5 +1,6 @@
 """Limits of the learning rate, against ``torch.optim.SGD`` on quadratics and against real divergences."""
 
+# mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
 import math

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -26,12 +27,12 @@ def raw() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def modules() -> tuple[Tensor, list[Tensor]]:
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+    model: Any = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
     return model(X), [model[0].weight, model[2].weight]
 
 
 def in_place() -> tuple[Tensor, list[Tensor]]:
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True), nn.Linear(4, 2)).double()
+    model: Any = nn.Sequential(nn.Linear(3, 4), nn.ReLU(inplace=True), nn.Linear(4, 2)).double()
     return model(X), [model[0].weight, model[2].weight]
 
 
@@ -284,7 +285,7 @@ def test_scaling_of_a_loss(scale: Callable[[Tensor], Tensor], factor: float | No
 # -- where a non-finite number was born ------------------------------------------------------------------------------
 
 
-def model() -> nn.Sequential:
+def model() -> Any:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
 

@@ -1,9 +1,13 @@
 """What the recorder writes, against autograd in double precision."""
 
+# mypy: disable-error-code="no-untyped-call"
 from __future__ import annotations
 
+import contextlib
 import gc
+import itertools
 import math
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +24,7 @@ from torch.utils.checkpoint import checkpoint
 from fallline.record import recorder
 from fallline.record.recorder import Recorder, StopTraining
 from fallline.record.run import Run, Training, read
+from fallline.record.schedule import ALLOWANCE, FIRST
 from fallline.record.store import Store
 
 Watched = Callable[..., Run]
@@ -35,7 +40,7 @@ SIZES = (3, 5, 4, 2)
 
 def weights() -> list[tuple[Tensor, Tensor]]:
     """Weights (in, out) and biases of three layers."""
-    return [(random(a, b) / a**0.5, 0.1 * random(b)) for a, b in zip(SIZES, SIZES[1:], strict=False)]
+    return [(random(a, b) / a**0.5, 0.1 * random(b)) for a, b in itertools.pairwise(SIZES)]
 
 
 def cell(run: Run, column: str, layer: int, step: int = 0) -> float:
@@ -102,7 +107,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def as_modules(activation: str, inplace: bool = False) -> tuple[Callable[[Tensor], Tensor], list[Tensor]]:
     kind: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU}
     acts = [kind[activation](**({"inplace": True} if inplace else {})) for _ in range(2)]
-    linears = [nn.Linear(a, b).double() for a, b in zip(SIZES, SIZES[1:], strict=False)]
+    linears = [nn.Linear(a, b).double() for a, b in itertools.pairwise(SIZES)]
     with torch.no_grad():
         for linear, (w, b) in zip(linears, weights(), strict=True):
             linear.weight.copy_(w.T)
@@ -182,7 +187,7 @@ def test_every_number_of_every_layer(write: Write, activation: str, watched: Wat
 
 
 def test_dead_units_and_their_window(watched: Watched) -> None:
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+    model: Any = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
     with torch.no_grad():
         model[0].bias.copy_(torch.tensor([9.0, -9.0, 9.0, 9.0]))
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
@@ -203,7 +208,7 @@ def test_dead_units_and_their_window(watched: Watched) -> None:
 
 
 def test_flat_share(watched: Watched) -> None:
-    model = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 2)).double()
+    model: Any = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 2)).double()
     with torch.no_grad():
         model[0].weight *= 10
     z = model[0](X).detach()
@@ -222,7 +227,7 @@ def test_flat_share(watched: Watched) -> None:
 
 def test_convolutions(watched: Watched) -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(
+    model: Any = nn.Sequential(
         nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Conv2d(3, 4, 2), nn.Tanh(),
         nn.Flatten(), nn.Linear(64, 3),
     ).double()  # fmt: skip
@@ -258,7 +263,8 @@ def test_convolutions(watched: Watched) -> None:
 
 def test_gradient_through_time(watched: Watched) -> None:
     steps, x = 7, random(7, 4, 3)
-    rnn, head = nn.RNN(3, 5).double(), nn.Linear(5, 1).double()
+    rnn: Any = nn.RNN(3, 5).double()
+    head = nn.Linear(5, 1).double()
     params = [*rnn.parameters(), *head.parameters()]
 
     def loss(hidden: Tensor) -> Tensor:
@@ -344,7 +350,7 @@ def test_a_weight_used_twice_counts_both_uses(watched: Watched) -> None:
 
 def test_input_that_asks_for_a_gradient(watched: Watched) -> None:
     x = X.clone().requires_grad_()
-    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+    model: Any = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
     (expected,) = torch.autograd.grad(F.mse_loss(model(x), Y), x)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
@@ -373,7 +379,7 @@ def test_input_that_asks_for_a_gradient(watched: Watched) -> None:
 )
 def test_norms_of_parameters(make: Callable[[list[Tensor]], Optimizer], watched: Watched) -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+    model: Any = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
     optimizer = make(list(model.parameters()))
     grads, weights, starts = [], [], [p.detach().clone() for p in model.parameters()]
 
@@ -413,7 +419,7 @@ def test_displacement_of_a_large_parameter_is_estimated(watched: Watched) -> Non
 
 
 def test_twins_of_symmetric_units(watched: Watched) -> None:
-    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+    model: Any = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
     with torch.no_grad():
         model[0].weight[1] = model[0].weight[0]
         model[0].bias[1] = model[0].bias[0]
@@ -576,7 +582,7 @@ def test_gradients_of_a_closure_are_those_of_its_own_step(keyword: bool, watched
     model, optimizer = linear_model()
     twin, plain = linear_model()
 
-    def closure() -> Tensor:
+    def closure() -> Any:
         optimizer.zero_grad()
         loss = F.mse_loss(model(X), Y)
         loss.backward()
@@ -718,13 +724,13 @@ def test_autograd_grad_takes_what_torch_takes(watched: Watched) -> None:
 
         out = model(X)
         edge = torch.autograd.graph.get_gradient_edge(out)
-        answers.append(torch.autograd.grad(loss(), model.parameters()))
+        answers.append(torch.autograd.grad(loss(), model.parameters()))  # type: ignore[call-overload]
         answers.append(torch.autograd.grad([loss()], tuple(model.parameters())))
         answers.append(torch.autograd.grad(outputs=loss(), inputs=list(model.parameters())))
-        answers.append(torch.autograd.grad((t for t in [loss()]), model.parameters()))
+        answers.append(torch.autograd.grad((t for t in [loss()]), model.parameters()))  # type: ignore[call-overload]
         answers.append([torch.autograd.grad(loss(), model.weight)[0], torch.autograd.grad(loss(), [model.bias])[0]])
         torch.autograd.grad(F.mse_loss(out, Y), edge)
-        torch.autograd.backward((t for t in [loss()]))
+        torch.autograd.backward(t for t in [loss()])  # type: ignore[arg-type]
         torch.autograd.backward([loss() / 2, loss() / 2])
         answers.append([p.grad / 2 for p in model.parameters() if p.grad is not None])
 
@@ -836,6 +842,125 @@ def test_a_loss_cut_off_from_its_graph(watched: Watched) -> None:
     assert list(watched(train).events_of("cut-loss"))
 
 
+# -- programs that do something unusual ------------------------------------------------------------------------------
+
+
+class Proxy:
+    """Like a lazily loaded library: any look at it fails."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(f"loaded for {name}")
+
+
+def beside_a_proxy(train: Callable[[], None]) -> None:
+    proxy, box = Proxy(), {"proxy": Proxy()}  # noqa: F841
+    train()
+
+
+def in_a_thread(train: Callable[[], None]) -> None:
+    threads = [threading.Thread(target=train) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def with_offloading(train: Callable[[], None]) -> None:
+    with torch.autograd.graph.save_on_cpu():
+        train()
+
+
+def after_a_vmap(train: Callable[[], None]) -> None:
+    def gradient(x: Tensor) -> Any:
+        return torch.func.grad(lambda x: (x**2).sum())(x)
+
+    torch.func.vmap(gradient)(X)
+    with contextlib.suppress(RuntimeError):
+        torch.func.vmap(lambda x: torch.autograd.grad((x * 2).sum(), x))(X.clone().requires_grad_())
+    train()
+
+
+def with_a_lazy_neighbour(train: Callable[[], None]) -> None:
+    model = nn.ModuleDict({"used": nn.LazyLinear(2), "unused": nn.LazyLinear(2)})
+    model["used"](X.float())
+    model["used"](X.float()).mean().backward()
+    train()
+
+
+@pytest.mark.parametrize("around", [beside_a_proxy, in_a_thread, with_offloading, after_a_vmap, with_a_lazy_neighbour])
+def test_surroundings(around: Callable[[Callable[[], None]], None], watched: Watched) -> None:
+    def train() -> None:
+        model, optimizer = linear_model()
+        for _ in range(5):
+            F.mse_loss(model(X), Y).backward()
+            optimizer.step()
+
+    run = watched(lambda: around(train))
+    assert [len(training.loss) for training in run.trainings if training.optimizer.kind == "SGD"] == [5]
+    assert np.isfinite(run.steps["loss"]).all()
+
+
+def test_a_gradient_in_the_place_of_a_loss(watched: Watched) -> None:
+    """``y.backward(v)``: there is no loss, but layers and parameters are measured."""
+    model, optimizer = linear_model()
+
+    def train() -> None:
+        for _ in range(3):
+            model(X).backward(torch.ones(12, 2, dtype=torch.float64))
+            optimizer.step()
+
+    run = watched(train)
+    assert np.isnan(run.steps["loss"]).all()
+    assert [cell(run, "grad_out", 0, s) for s in range(3)] == pytest.approx([24**0.5] * 3)
+
+
+def test_parametrized_layers(watched: Watched) -> None:
+    torch.manual_seed(0)
+    parametrizations = torch.nn.utils.parametrizations
+    model: Any = nn.Sequential(
+        parametrizations.weight_norm(nn.Linear(3, 4)), nn.Tanh(), parametrizations.spectral_norm(nn.Linear(4, 4)),
+        parametrizations.orthogonal(nn.Linear(4, 4)), nn.Linear(4, 2),
+    ).double()  # fmt: skip
+    optimizer = torch.optim.SGD(model.parameters(), lr=torch.tensor(0.1))
+
+    def train() -> None:
+        F.mse_loss(model(X), Y).backward()
+        optimizer.step()
+
+    run = watched(train)
+    assert run.steps["lr"] == pytest.approx([0.1])
+    h = model[0](X)
+    last = [layer.id for layer in run.layers if layer.output]
+    assert len(last) == 1
+    assert run.layers[last[0]].name.endswith("4")
+    assert len(h) == 12
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # torch hides it, as a warning
+def test_a_whole_step_under_torch_compile(watched: Watched) -> None:
+    model, optimizer = linear_model()
+    twin, plain = linear_model()
+
+    @torch.compile(backend="eager")
+    def step() -> None:
+        optimizer.zero_grad()
+        F.mse_loss(model(X), Y).backward()
+        optimizer.step()
+
+    losses = []
+    for _ in range(4):
+        plain.zero_grad()
+        loss = F.mse_loss(twin(X), Y)
+        loss.backward()
+        losses.append(loss.item())
+        plain.step()
+    run = watched(lambda: [step() for _ in range(4)])
+    assert run.steps["loss"].tolist() == pytest.approx(losses, rel=1e-12)
+    assert len(run.layer_stats) == 4
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+
+
 # -- time and memory -------------------------------------------------------------------------------------------------
 
 
@@ -868,29 +993,17 @@ def run_for(recorder: Recorder, clock: Clock, updates: int, seconds: float) -> N
         recorder.store.close()
 
 
-@pytest.mark.parametrize("budget", [0.01, 0.1])
-def test_the_time_budget_is_kept(budget: float, tmp_path: Path) -> None:
-    clock = Clock(tick=0.001)
-    watch = recording(tmp_path, clock, budget)
-    run_for(watch, clock, updates=2000, seconds=0.1)
+def test_the_time_budget_is_kept(tmp_path: Path) -> None:
+    clock = Clock(tick=0.0001)
+    watch = recording(tmp_path, clock, budget=0.01)
+    run_for(watch, clock, updates=600, seconds=0.1)
     run = read(tmp_path)
-    dense = len(set(run.layer_stats["step"]))
+    dense = sorted(set(run.layer_stats["step"]))
     took = run.meta["training_seconds"]
-    assert 20 <= dense <= 150  # 40 at first, then at most one for 5 % more updates
-    assert run.meta["overhead_seconds"] <= recorder.ALLOWANCE + (budget + 0.1) * took
-    gaps = np.diff(sorted(set(run.layer_stats["step"])))
-    assert gaps[-1] >= 0.04 * 1900  # wider and wider apart
-
-
-def test_a_generous_budget_measures_more_than_a_small_one(tmp_path: Path) -> None:
-    counts = []
-    for name, budget in (("small", 1e-6), ("large", 1e9)):
-        (tmp_path / name).mkdir()
-        clock = Clock(tick=0.01)
-        run_for(recording(tmp_path / name, clock, budget), clock, updates=300, seconds=0.01)
-        counts.append(len(set(read(tmp_path / name).layer_stats["step"])))
-    assert recorder.FIRST <= counts[0] <= 20
-    assert counts[1] > 3 * counts[0]
+    assert took == pytest.approx(60, rel=0.1)
+    assert run.meta["overhead_seconds"] <= ALLOWANCE + 0.02 * took
+    assert dense[:FIRST] == list(range(FIRST))
+    assert np.diff(dense)[-1] >= 0.04 * 500  # wider and wider apart
 
 
 def test_a_limit_of_updates(tmp_path: Path) -> None:
@@ -932,7 +1045,7 @@ def test_the_buffers_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     watch = Recorder(Store(tmp_path), budget=0.03).start()
     largest = 0
     try:
-        for _ in range(1000):
+        for _ in range(400):
             optimizer.zero_grad()
             F.mse_loss(model(X), Y).backward()
             optimizer.step()
@@ -942,7 +1055,28 @@ def test_the_buffers_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         watch.stop()
         watch.store.close()
     assert largest <= 64
-    assert len(read(tmp_path).steps) == 1000
+    assert len(read(tmp_path).steps) == 400
+
+
+def test_many_models_in_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search over settings makes a model after the other; what is remembered of them stays bounded."""
+    monkeypatch.setattr(recorder, "STARTS", 10)
+    watch = Recorder(Store(tmp_path), budget=1e9).start()
+    try:
+        for _ in range(30):
+            model, optimizer = linear_model()
+            for _ in range(2):
+                F.mse_loss(model(X), Y).backward()
+                optimizer.step()
+            assert len(watch._start) <= 12
+        gc.collect()
+        assert len(watch.catalog.leaves()) <= 4
+    finally:
+        watch.stop()
+        watch.store.close()
+    run = read(tmp_path)
+    assert [len(training.loss) for training in run.trainings] == [2] * 30
+    assert np.isfinite(run.parameter_stats["displacement"]).all()
 
 
 def test_nothing_of_the_program_is_kept_alive(tmp_path: Path) -> None:
@@ -1036,13 +1170,13 @@ def test_the_recorder_is_deaf_after_its_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_vanishing_gradient_of_twenty_sigmoids(seed: int, watched: Watched) -> None:
-    """github.com/juebrauer/code_jb: mean |gradient| 1e-18 in the first layer, 1 in the last, ×0.14 from layer to layer."""
+    """github.com/juebrauer/code_jb: mean |gradient| 1e-18 in the first layer, 1 in the last, ×0.14 a layer."""
     torch.manual_seed(seed)
     parts = [part for _ in range(20) for part in (nn.Linear(100, 100), nn.Sigmoid())]
     model = nn.Sequential(*parts, nn.Linear(100, 1))
     x = torch.rand(16, 100)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    means = []
+    means: list[float] = []
 
     def train() -> None:
         F.mse_loss(model(x), torch.ones(16, 1)).backward()

@@ -109,7 +109,7 @@ def test_a_finished_record_is_one_plain_file(store: Store, tmp_path: Path) -> No
 
 def test_rows_are_handed_over_when_it_is_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     store = Store(tmp_path)
     store.put("steps", step(0))
     store.tick()
@@ -168,7 +168,7 @@ def test_a_full_disk_moves_the_record(tmp_path: Path) -> None:
 def test_nowhere_left_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path)
     filled(store)
-    monkeypatch.setattr(module.tempfile, "mkdtemp", lambda prefix: str(tmp_path / "not" / "there"))
+    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix: str(tmp_path / "not" / "there"))
     for i in range(1, 3000):
         store.put("steps", step(i))
         if i % 1000 == 0:

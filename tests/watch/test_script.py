@@ -165,6 +165,11 @@ def test_a_chain_of_errors_without_end_is_shown() -> None:
     assert end(text).error == "ValueError: a"
 
 
+def test_an_error_that_cannot_be_hashed_is_shown() -> None:
+    text = "from dataclasses import dataclass\n@dataclass\nclass Own(Exception):\n    code: int\nraise Own(3)\n"
+    assert end(text) == Ending(1, "Own: 3")
+
+
 def test_the_programs_own_hook_for_errors_is_called(capsys: pytest.CaptureFixture[str]) -> None:
     ours = sys.excepthook
     try:

@@ -27,7 +27,7 @@ def _sigmoid(x: Floats) -> Floats:
 
 
 def _normal_cdf(x: Floats) -> Floats:
-    return 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))
+    return np.array([0.5 * (1 + math.erf(value / math.sqrt(2))) for value in x])
 
 
 # φ and φ' under the names that PyTorch gives the operations

@@ -7,6 +7,7 @@ import weakref
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 from torch.optim.optimizer import Optimizer
 
 from fallline.record import graph as autograd
@@ -27,6 +28,7 @@ class Catalog:
         self._layers: dict[int, int] = {}  # parameter number → layer number
         self._axes: dict[int, int] = {}  # parameter number → dimension that counts units
         self._optimizers: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
+        self._optimizer_count = 0
         self._known: dict[str, weakref.ref[nn.Module]] = {}  # a model the program drops must be free to go
         self._searches = 0
         self._models: dict[str, int] = {}
@@ -52,6 +54,10 @@ class Catalog:
     def leaves(self) -> list[Tensor]:
         """All parameters met so far that still exist."""
         return [tensor for reference, _ in self._parameters.values() if (tensor := reference()) is not None]
+
+    def alive(self) -> set[int]:
+        """The numbers of the parameters that still exist."""
+        return {number for reference, number in self._parameters.values() if reference() is not None}
 
     def _add(self, tensor: Tensor, known: dict[int, tuple[str, str, bool]]) -> int:
         model, name, registered = known.get(id(tensor), ("", "", True))
@@ -134,7 +140,8 @@ class Catalog:
 
     def _add_model(self, name: str, module: nn.Module) -> None:
         number = self._models[name] = len(self._models)
-        count = sum(p.numel() for p in module.parameters())
+        parameters: list[Tensor] = list(module.parameters())
+        count = sum(p.numel() for p in parameters if not isinstance(p, UninitializedParameter))
         self.store.put("models", (number, name, type(module).__name__, count))
         if names.is_compiled(module):
             self.store.event(0, "compiled", model=name)
@@ -168,7 +175,8 @@ class Catalog:
         entry = self._optimizers.get(id(optimizer))
         if entry is not None and entry[0]() is optimizer:
             return entry[1], False
-        number = len(self._optimizers) + 1
+        self._optimizer_count += 1  # not the length of the dict: Python gives the id of a dead object to a new one
+        number = self._optimizer_count
         self._optimizers[id(optimizer)] = (weakref.ref(optimizer), number)
         tensors = [p for group in optimizer.param_groups for p in group["params"]]
         known = names.named_leaves(self._roots(tensors))

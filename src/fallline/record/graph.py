@@ -219,7 +219,7 @@ def _merge(flows: list[tuple[tuple[Call, ...], tuple[str, ...]]]) -> tuple[tuple
 
 def _gates(nodes: list[Node]) -> set[Node]:
     """Activations that multiply another signal (gates of an LSTM, attention, squeeze-and-excite) are no layer's own."""
-    gates = set()
+    gates: set[Node] = set()
     for node in nodes:
         if op_name(node) == "mul" and all(source is not None for source, _ in node.next_functions):
             gates.update(source for source, _ in node.next_functions)

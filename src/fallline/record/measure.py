@@ -36,12 +36,11 @@ def norm(tensor: Tensor) -> Tensor:
     """
     tensor = tensor.coalesce().values() if tensor.is_sparse else tensor
     parts = _parts(tensor)
-    if parts.is_cuda or parts.dtype == torch.float64:
-        return torch.linalg.vector_norm(parts, dtype=torch.float64)
-    single = torch.linalg.vector_norm(parts, dtype=torch.float32)
-    if _held(single) or not parts.is_cpu:
-        return single
-    return torch.linalg.vector_norm(parts, dtype=torch.float64)  # seven times as slow on a CPU
+    double = parts.is_cuda or parts.dtype == torch.float64
+    length: Tensor = torch.linalg.vector_norm(parts, dtype=torch.float64 if double else torch.float32)
+    if not double and parts.is_cpu and not _held(length):
+        length = torch.linalg.vector_norm(parts, dtype=torch.float64)  # seven times as slow on a CPU
+    return length
 
 
 def norms(tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -58,7 +58,8 @@ def find_modules() -> dict[str, nn.Module]:
             if is_module(value):
                 found.setdefault(name, value)
             elif _may_hold_modules(value):
-                found |= {key: inner for key, inner in vars(value).items() if is_module(inner) and key not in found}
+                own = object.__getattribute__(value, "__dict__")
+                found |= {key: inner for key, inner in own.items() if is_module(inner) and key not in found}
     return _roots(found)
 
 
@@ -70,8 +71,13 @@ def find_all_modules() -> dict[str, nn.Module]:
 
 def _may_hold_modules(value: object) -> bool:
     """Whether this is an object of the program's own, such as a trainer, with plain attributes."""
-    package = type(value).__module__.partition(".")[0]
-    return package not in ("torch", "numpy", "builtins") and type(getattr(value, "__dict__", None)) is dict
+    package = str(type(value).__module__).partition(".")[0]
+    if package in ("torch", "numpy", "builtins"):
+        return False
+    try:
+        return type(object.__getattribute__(value, "__dict__")) is dict  # a proxy must not notice
+    except AttributeError:
+        return False
 
 
 def _roots(found: dict[str, nn.Module]) -> dict[str, nn.Module]:
@@ -111,9 +117,9 @@ def named_leaves(roots: Mapping[str, nn.Module]) -> dict[int, tuple[str, str, bo
 def _unregistered(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for name, value in vars(module).items():
         items: list[tuple[Any, Any]] = []
-        if isinstance(value, (list, tuple)):
+        if issubclass(type(value), (list, tuple)):
             items = list(enumerate(value))
-        elif isinstance(value, dict) and name not in ("_parameters", "_buffers", "_modules"):
+        elif issubclass(type(value), dict) and name not in ("_parameters", "_buffers", "_modules"):
             items = list(value.items())
         for key, inner in items:
             if is_module(inner):
@@ -126,7 +132,7 @@ def variable_name(tensor: Tensor) -> str | None:
         for name, value in list(variables.items()):
             if value is tensor:
                 return name
-            if isinstance(value, (list, tuple)) and len(value) < 1000:
+            if issubclass(type(value), (list, tuple)) and len(value) < 1000:
                 for position, inner in enumerate(value):
                     if inner is tensor:
                         return f"{name}[{position}]"
@@ -142,7 +148,7 @@ def find_parameters(wanted: Sequence[str]) -> list[Tensor] | None:
     found: dict[str, Tensor] = {}
     for search in (find_modules, find_all_modules):
         for root_name, root in search().items():
-            tensors = dict(root.named_parameters())
+            tensors: dict[str, Tensor] = dict(root.named_parameters())
             for _, (_, name, registered) in named_leaves({root_name: root}).items():
                 if not registered:
                     tensors[name] = _hidden(root, name)
@@ -152,8 +158,8 @@ def find_parameters(wanted: Sequence[str]) -> list[Tensor] | None:
         if all(name in found for name in wanted):
             break
     for name in wanted:
-        if name not in found and (tensor := _variable(name)) is not None:
-            found[name] = tensor
+        if name not in found and (variable := _variable(name)) is not None:
+            found[name] = variable
     return [found[name] for name in wanted] if all(name in found for name in wanted) else None
 
 

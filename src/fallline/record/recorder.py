@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, _compile, nn
 from torch.optim.optimizer import (
     Optimizer,
     register_optimizer_step_post_hook,
@@ -26,16 +26,16 @@ from torch.optim.optimizer import (
 from fallline.record import graph as autograd
 from fallline.record import measure
 from fallline.record.catalog import Catalog
+from fallline.record.kept import Kept
 from fallline.record.operations import ACTIVATIONS
 from fallline.record.sample import Sample
+from fallline.record.schedule import Schedule
 from fallline.record.store import Store, cell
 
 BUDGET = 0.03  # share of the training's time that watching may take
-ALLOWANCE = 0.10  # seconds it may take on top, so that a short training is seen too
-FIRST = 5  # updates measured densely at the start, and when a new optimizer appears
-SPACING = 0.05  # dense measurements keep at least this distance, as a share of the updates so far
-RECENT = 20  # updates within which an optimizer counts as active
 BACKWARDS = 64  # most of one update that are measured densely
+STARTS = 1000  # parameters whose start is kept also when they are gone
+CAREFUL = 50  # updates at the start that are looked at more closely
 
 Hook = Callable[..., Any]
 
@@ -74,32 +74,27 @@ class Recorder:
         seconds: float | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.store, self.budget, self.clock = store, budget, clock
+        self.store, self.clock = store, clock
         self.limit, self.seconds = limit, seconds
         self.catalog = Catalog(store)
         self.step = 0
         self.spent = 0.0
         self.fault: str | None = None
-        self._thread = threading.get_ident()
+        self._thread: int | None = None  # the one that trains first is listened to
         self._undo: list[Callable[[], None]] = []
         self._inside = False
         self._began: float | None = None
         self._last_loss: Any = math.nan
         # the update under way
         self._losses = Losses()
+        self._schedule = Schedule(budget)
         self._sample: Sample | None = Sample()
-        self._cycle: dict[int, int] = {}  # optimizer → its last step
-        self._cycle_start = 0
-        self._cycle_spent = 0.0
-        self._cycle_cost = 0.0
-        self._next = 0
         self._samples = 0
-        self._forced = FIRST
         self._streaks: dict[int, Tensor] = {}
         self._start: dict[int, Tensor] = {}
         self._rows: list[tuple[Any, ...]] = []
         # gradients carried over a step
-        self._sentinels: dict[int, Tensor] = {}
+        self._sentinels: dict[int, weakref.ref[Tensor]] = {}
         self._stale: dict[int, bool] = {}
         self._used: dict[int, tuple[int, int]] = {}
         self._carried: dict[int, tuple[int, int]] = {}
@@ -109,6 +104,7 @@ class Recorder:
         self._asked: dict[tuple[Any, ...], bool] = {}
         self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
         self._broken = False
+        self._kept = Kept()
         self._copies: list[Tensor] = []  # of the parameters, while a closure runs
 
     # -- being there and gone again ------------------------------------------------------------------------------
@@ -118,8 +114,8 @@ class Recorder:
         self._replace(torch.autograd, "backward", self._backward)
         self._replace(torch.autograd, "grad", self._grad)
         self._replace(torch.amp.GradScaler, "scale", self._scale)
-        before = register_optimizer_step_pre_hook(self._safely(self._before_step))
-        after = register_optimizer_step_post_hook(self._after_step_or_stop)
+        before = register_optimizer_step_pre_hook(_untraced(self._before_any_step))
+        after = register_optimizer_step_post_hook(_untraced(self._after_step_or_stop))
         self._undo += [before.remove, after.remove]
         return self
 
@@ -133,6 +129,8 @@ class Recorder:
         self.release()
         if self._hand and not self._stepped and self._losses.count:
             self._guard(self._hand_step, True)
+        if not self._broken:
+            self._guard(self._report_backward)
         try:
             self._settle()
         except Exception as error:  # a device that failed keeps its numbers
@@ -143,12 +141,8 @@ class Recorder:
 
     def _replace(self, owner: Any, name: str, replacement: Callable[..., Any]) -> None:
         original = getattr(owner, name)
-
-        @functools.wraps(original)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return replacement(original, *args, **kwargs)
-
-        setattr(owner, name, wrapper)
+        wrapper = _untraced(functools.partial(replacement, original))
+        setattr(owner, name, functools.update_wrapper(wrapper, original))
         self._undo.append(lambda: setattr(owner, name, original))
 
     def _safely(self, hook: Hook) -> Hook:
@@ -177,7 +171,15 @@ class Recorder:
 
     def _listening(self) -> bool:
         free = not self._inside and self.fault is None and bool(self._undo)
-        return free and threading.get_ident() == self._thread
+        inside_transform = torch._C._are_functorch_transforms_active()  # vmap and its like: no tensor has a value there
+        return free and not inside_transform and self._in_thread()
+
+    def _in_thread(self) -> bool:
+        """Whether this is the thread that trains."""
+        here = threading.get_ident()
+        if self._thread is None:
+            self._thread = here
+        return self._thread == here
 
     def _backward(self, original: Hook, tensors: Any, *args: Any, **kwargs: Any) -> Any:
         if not self._listening():
@@ -241,28 +243,33 @@ class Recorder:
 
     def _before_backward(self, tensors: Any) -> list[Any]:
         loss = tensors[0] if isinstance(tensors, (tuple, list)) and len(tensors) == 1 else tensors
-        if not isinstance(loss, Tensor) or loss.numel() != 1:
+        if not isinstance(loss, Tensor):
             return []
         if self._began is None:
             self._began = self.clock()
         if self._hand and not self._stepped:
             self._hand_step(False)
-        if self._sample is not None or self.step < 50:
+        if self._sample is not None or self.step < CAREFUL:
             self._look_for_stale()
+        scale = self._note_loss(loss) if loss.numel() == 1 else None
+        if loss.grad_fn is None:
+            if self.step == 0:
+                self.store.event(self.step, "cut-loss", message="the loss has no graph: it was detached and marked")
+            return []
+        if self._sample is None or len(self._sample.sights) >= BACKWARDS:
+            return []
+        return self._observe(loss, self._sample, scale)
+
+    def _note_loss(self, loss: Tensor) -> Tensor | None:
+        """Keep the value of a loss; returns the scale that a ``GradScaler`` put on it."""
         unscaled, scale = loss, None
         if self._scaled is not None and self._scaled[0]() is loss:
             _, unscaled, scale = self._scaled
         value: Any = unscaled.item() if loss.is_cpu else unscaled.detach().clone()
         self._losses.add(value)
-        if not self._broken and isinstance(value, float) and not math.isfinite(value):
+        if not self._broken and isinstance(value, float) and not math.isfinite(value) and not self._report_backward():
             self._report_birth(loss, value)
-        if loss.grad_fn is None:
-            if self.step == 0:
-                self.store.event(self.step, "cut-loss", message="the loss has no graph: it was detached and marked")
-            return []
-        if self._sample is None or self._losses.count > BACKWARDS:
-            return []
-        return self._observe(loss, self._sample, scale)
+        return scale
 
     def _observe(self, loss: Tensor, sample: Sample, scale: Tensor | None) -> list[Any]:
         graph = autograd.read(loss)
@@ -340,30 +347,35 @@ class Recorder:
 
     def _look_for_stale(self) -> None:
         """Before an accumulation: does a parameter still hold the very gradient of its last step?"""
-        for key, parameter in self._sentinels.items():
-            gradient = parameter.grad
+        for key in self._sentinels:
+            gradient = self._sentinel_gradient(key)
             stamp = self._used.get(key)
-            held = gradient is not None and stamp == (id(gradient), gradient._version)
-            if held and bool((gradient != 0).any()):
-                self._stale[key] = True  # unless it is cleared before the next step
-            elif gradient is None or not bool((gradient != 0).any()):
+            if gradient is None or not bool(gradient.any()):
                 self._stale[key] = False
+            elif stamp == (id(gradient), gradient._version):
+                self._stale[key] = True  # unless it is cleared before the next step
+
+    def _sentinel_gradient(self, key: int) -> Tensor | None:
+        reference = self._sentinels.get(key)
+        sentinel = reference() if reference is not None else None
+        return None if sentinel is None else sentinel.grad
 
     def _watch_sentinel(self, key: int, optimizer: Optimizer) -> None:
         """Check one small parameter at every step: its gradient shows NaN and stale accumulation early."""
-        sentinel = self._sentinels.get(key)
-        if sentinel is None or sentinel.grad is None:
+        gradient = self._sentinel_gradient(key)
+        if gradient is None:
             candidates = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
             candidates = [p for p in candidates if not p.grad.is_sparse]
             if not candidates:
                 return
-            sentinel = self._sentinels[key] = min(candidates[:4], key=lambda p: p.numel())
-        gradient = sentinel.grad
-        if gradient is None:
-            return
+            sentinel = min(candidates[:4], key=lambda p: p.numel())
+            self._sentinels[key], gradient = weakref.ref(sentinel), sentinel.grad
         if not self._broken and gradient.is_cpu and not cmath.isfinite(_sum(gradient)):
-            self._report_bad_gradient(optimizer)
-        if self._sample is not None or self.step < 50:
+            held = [(p, p.grad) for p in _parameters(optimizer) if p.grad is not None]
+            spoilt = any(not bool(torch.isfinite(p).all()) for p, _ in held)
+            loss = self._losses.last if self._losses.count else ""
+            self._report_bad_gradient(self.step, loss, "parameter" if spoilt else "backward", held)
+        if self._sample is not None or self.step < CAREFUL:
             stamp = self._used.get(key)
             carried = self._stale.get(key, False) and stamp is not None
             carried = carried and stamp is not None and stamp[0] == id(gradient) and stamp[1] != gradient._version
@@ -378,28 +390,42 @@ class Recorder:
         if checked in (3, 10, 30) or checked % 100 == 0:
             self.store.event(self.step, "carried", optimizer=key, checked=checked, stale=stale)
 
-    def _report_bad_gradient(self, optimizer: Optimizer) -> None:
+    def _report_backward(self) -> bool:
+        """Look into the gradients of the last steps: was NaN born there? The parameters have taken it over since."""
+        found = self._kept.not_finite()
+        if found is None:
+            return False
+        optimizer, step = found
+        trained = [p for p in _parameters(optimizer) if self.catalog.parameter(p) in self._start]
+        self._report_bad_gradient(step, self._last_loss, "backward", [(p, p) for p in trained])
+        return True
+
+    def _report_bad_gradient(self, step: int, loss: Any, origin: str, signs: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """``signs``: the parameters, each with the tensor that is not finite where its gradient was not."""
         self._broken = True
-        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        bad = [p for p in parameters if not bool(torch.isfinite(p.grad).all())]
-        spoilt = [p for p in parameters if not bool(torch.isfinite(p).all())]
+        bad = {id(p) for p, sign in signs if not bool(torch.isfinite(sign).all())}
         self.store.event(
-            self.step,
+            step,
             "non-finite",
-            origin="parameter" if spoilt else "backward",
-            loss=str(self._losses.last) if self._losses.count else "",
+            origin=origin,
+            loss=str(loss),
             operation="",
-            parameters=[self.catalog.name_of(p) for p in bad],
-            finite=[self.catalog.name_of(p) for p in parameters if all(p is not b for b in bad)],
+            parameters=[self.catalog.name_of(p) for p, _ in signs if id(p) in bad],
+            finite=[self.catalog.name_of(p) for p, _ in signs if id(p) not in bad],
         )
 
     # -- optimizer steps -----------------------------------------------------------------------------------------------
+
+    def _before_any_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        careful = self._sample is not None or self.step < CAREFUL or not self._kept.suffices(optimizer)
+        if careful and self._in_thread():
+            self._guard(self._before_step, optimizer, args, kwargs)
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._stepped = True
         key, new = self.catalog.optimizer(optimizer)
         if new:
-            self._forced = max(self._forced, FIRST)
+            self._schedule.force()
             self._sample = self._sample or Sample()
         closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
         if closure is None:
@@ -427,6 +453,9 @@ class Recorder:
         for (key, *_), before in zip(held, sample.before, strict=True):
             if key not in self._start:
                 self._start[key] = measure.sketch(before).clone()
+        if len(self._start) > STARTS:
+            alive = self.catalog.alive()
+            self._start = {key: start for key, start in self._start.items() if key in alive}
         self._samples += 1
         if self._samples <= 3 or self._samples % 8 == 0:
             for (key, p, g, _), before in zip(held, sample.before, strict=True):
@@ -435,6 +464,8 @@ class Recorder:
                     sample.twins[key] = measure.twins(before, g, axis)
 
     def _after_step_or_stop(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if not self._in_thread():
+            return
         self._guard(self._after_step, optimizer)
         if self.limit is not None or self.seconds is not None:
             self._stop_if_enough()
@@ -453,11 +484,11 @@ class Recorder:
             self._watch_sentinel(key, optimizer)
             self._weigh(self._sample, [(p, p.grad) for p in _parameters(optimizer)], self._copies)
             self._copies = []
-        sentinel = self._sentinels.get(key)
-        if sentinel is not None:
-            gradient = sentinel.grad
+        if key in self._sentinels:
+            gradient = self._sentinel_gradient(key)
             self._used[key] = (id(gradient), gradient._version) if gradient is not None else (0, 0)
             self._stale[key] = False
+            self._kept.keep(optimizer, gradient, self.step)
         rate = optimizer.param_groups[0].get("lr", math.nan)
         self._finish(key, float(rate))
 
@@ -477,7 +508,8 @@ class Recorder:
                 self._settle()
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
-        self._plan(optimizer, now - began)
+        dense = self._schedule.dense(self._sample is not None, optimizer, self.step, self.spent, now - began)
+        self._sample = Sample() if dense else None
         self.step += 1
         self.store.tick()
 
@@ -489,28 +521,6 @@ class Recorder:
         for row in rows:
             loss = cell(next(values)) if isinstance(row[2], Tensor) else row[2]
             self.store.put("steps", (*row[:2], loss, *row[3:]))
-
-    def _plan(self, optimizer: int, elapsed: float) -> None:
-        """Decide whether the next update is measured densely: a cycle is one update of every active optimizer."""
-        self._cycle[optimizer] = self.step
-        if self._sample is not None:
-            active = [step for step in self._cycle.values() if step > self.step - RECENT]
-            if min(active) < self._cycle_start and self.step - self._cycle_start < RECENT:
-                self._sample = Sample()  # the cycle goes on with the next optimizer
-                return
-            self._cycle_cost = self.spent - self._cycle_spent
-            self._forced = max(0, self._forced - 1)
-            self._next = self._cycle_start + max(1, int(self.step * SPACING))
-        self._sample = None
-        if self._forced or (self.step + 1 >= self._next and self._affordable(elapsed)):
-            self._sample = Sample()
-            self._cycle_start, self._cycle_spent = self.step + 1, self.spent
-
-    def _affordable(self, elapsed: float) -> bool:
-        """Whether the budget allows one more dense measurement; at every doubling of the updates it always does."""
-        if self.step + 1 >= 2 * max(self._cycle_start, FIRST):
-            return True
-        return self.spent + self._cycle_cost <= ALLOWANCE + self.budget * elapsed
 
     def _write_sample(self, sample: Sample, optimizer: int) -> None:
         layers, parameters = sample.rows(self._start)
@@ -543,7 +553,7 @@ class Recorder:
         if moved:
             self.catalog.by_hand()
             kept = next((p.grad for r, _ in self._hand if (p := r()) is not None and p.grad is not None), None)
-            if not last and (self._sample is not None or self.step < 50):
+            if not last and (self._sample is not None or self.step < CAREFUL):
                 self._count_carried(0, kept is not None and bool((kept != 0).any()))
             self._finish(0, math.nan)
 
@@ -553,6 +563,21 @@ def _sum(tensor: Tensor) -> Any:
     if tensor.dim() == 1 and tensor.numel() <= 32 and type(tensor) is Tensor:
         return sum(tensor.tolist())
     return tensor.sum().item()
+
+
+def _untraced(hook: Hook) -> Hook:
+    """The same hook, but ``torch.compile`` does not look into it where it compiles a whole training step."""
+
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        return hook(*args, **kwargs)
+
+    @functools.wraps(hook)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_dynamo_compiling():
+            return _compile._disable_dynamo(plain)(*args, **kwargs)
+        return hook(*args, **kwargs)
+
+    return called
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

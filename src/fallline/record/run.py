@@ -252,17 +252,7 @@ def _read(db: sqlite3.Connection, folder: Path) -> Run:
         folder=folder,
         meta=meta,
         models=tuple(Model(*row) for row in rows("models")),
-        layers=tuple(
-            Layer(
-                *row[:7],
-                tuple(json.loads(row[7])),
-                tuple(json.loads(row[8])),
-                row[9] or 0.0,
-                bool(row[10]),
-                bool(row[11]),
-            )
-            for row in rows("layers")
-        ),
+        layers=tuple(_layer(row) for row in rows("layers")),
         parameters=tuple(
             Parameter(row[0], row[1], row[2], row[3], row[4], bool(row[5]), bool(row[6])) for row in rows("parameters")
         ),
@@ -276,6 +266,12 @@ def _read(db: sqlite3.Connection, folder: Path) -> Run:
         sights=tuple(Sight(step, optimizer, json.loads(detail)) for step, optimizer, detail in rows("losses")),
         events=tuple(Event(step, kind, json.loads(detail)) for step, kind, detail in rows("events")),
     )
+
+
+def _layer(row: tuple[Any, ...]) -> Layer:
+    *plain, ops, sources, variance, output, recurrent = row
+    lists = tuple(json.loads(ops)), tuple(json.loads(sources))
+    return Layer(*(*plain, *lists, variance or 0.0, bool(output), bool(recurrent)))
 
 
 def _table(rows: Iterator[tuple[Any, ...]], names: tuple[str, ...]) -> Table:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -49,8 +50,11 @@ def load(script: Path) -> Callable[[], None]:
         raise ScriptError(f"{script} is not valid Python{where}: {what}") from error
 
     def execute() -> None:
-        main = ModuleType("__main__")
-        main.__dict__.update(__file__=str(script.absolute()), __cached__=None, __builtins__=builtins)
+        main, path = ModuleType("__main__"), str(script.absolute())
+        loader = SourceFileLoader("__main__", path)
+        main.__dict__.update(__file__=path, __cached__=None, __builtins__=builtins, __loader__=loader)
+        if sys.version_info < (3, 14):
+            main.__dict__["__annotations__"] = {}
         sys.modules["__main__"] = main
         sys.path[0] = str(script.resolve().parent)
         exec(code, main.__dict__)
@@ -111,9 +115,9 @@ def _print(error: BaseException) -> None:
 
 def _trim(error: BaseException | None) -> None:
     """Drop the frames of fallline from a traceback, and from those of the errors that led to it."""
-    seen = set()
-    while error is not None and error not in seen:
-        seen.add(error)
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         frames = error.__traceback__
         while frames is not None and frames.tb_frame.f_globals.get("__name__") in (*OWN, "runpy"):
             frames = frames.tb_next
