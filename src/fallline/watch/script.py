@@ -54,7 +54,7 @@ def load(script: Path) -> Callable[[], None]:
         loader = SourceFileLoader("__main__", path)
         main.__dict__.update(__file__=path, __cached__=None, __builtins__=builtins, __loader__=loader)
         if sys.version_info < (3, 14):
-            main.__dict__["__annotations__"] = {}
+            vars(main).update(__annotations__={})
         sys.modules["__main__"] = main
         sys.path[0] = str(script.resolve().parent)
         exec(code, main.__dict__)
