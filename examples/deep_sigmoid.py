@@ -23,7 +23,7 @@ train_x, test_x, train_y, test_y = train_test_split(
     torch.tensor(digits.target),
     test_size=0.2,
     stratify=digits.target,
-    random_state=0,
+    random_state=3,
 )
 loader = DataLoader(TensorDataset(train_x, train_y), batch_size=64, shuffle=True)
 

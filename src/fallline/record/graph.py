@@ -145,10 +145,12 @@ def parameter_behind(node: Node | None) -> Tensor | None:
 
 def _weight(node: Node, leaves: list[Tensor | None]) -> int | None:
     """Which input of a node is the weight of a layer, given the leaves behind its inputs; None where none is."""
+    places = [i for i, leaf in enumerate(leaves) if leaf is not None and leaf.ndim >= 2]
+    if not places:
+        return None
     name, custom = op_name(node), isinstance(node, BackwardCFunction)
     if not (custom or name in LAYERS or any(family in name for family in LAYER_FAMILIES)):
         return None
-    places = [i for i, leaf in enumerate(leaves) if leaf is not None and leaf.ndim >= 2]
     named = [i for i in places if isinstance(leaves[i], nn.Parameter)]  # data may ask for a gradient, too
     if custom or named:
         places = named

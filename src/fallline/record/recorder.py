@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, _compile, nn
+from torch._C import _are_functorch_transforms_active as _transforming
 from torch.optim.optimizer import (
     Optimizer,
     register_optimizer_step_post_hook,
@@ -170,9 +171,9 @@ class Recorder:
     # -- backward ----------------------------------------------------------------------------------------------------
 
     def _listening(self) -> bool:
-        free = not self._inside and self.fault is None and bool(self._undo)
-        inside_transform = torch._C._are_functorch_transforms_active()  # vmap and its like: no tensor has a value there
-        return free and not inside_transform and self._in_thread()
+        if self._inside or self.fault is not None or not self._undo:
+            return False
+        return self._in_thread() and not _transforming()  # inside vmap and its like no tensor has a value
 
     def _in_thread(self) -> bool:
         """Whether this is the thread that trains."""
@@ -568,12 +569,14 @@ def _sum(tensor: Tensor) -> Any:
 def _untraced(hook: Hook) -> Hook:
     """The same hook, but ``torch.compile`` does not look into it where it compiles a whole training step."""
 
+    compiling = torch.compiler.is_dynamo_compiling
+
     def plain(*args: Any, **kwargs: Any) -> Any:
         return hook(*args, **kwargs)
 
     @functools.wraps(hook)
     def called(*args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_dynamo_compiling():
+        if compiling():
             return _compile._disable_dynamo(plain)(*args, **kwargs)
         return hook(*args, **kwargs)
 
