@@ -14,6 +14,7 @@ from fallline.record.operations import FLAT, LOSSES
 
 TWIN_TOLERANCE = 1e-7  # of the largest row; two rows that differ for real are rarely this close in both
 SKETCH = 4096  # at most this many entries of a parameter are compared with their start
+PARCEL = 2**16  # entries that are worked on at a time on a CPU, in memory it has at hand: new pages cost more than sums
 EXACT = 2**20  # predictions and targets up to this size are described in double precision
 
 
@@ -90,18 +91,33 @@ class Slope:
         """``before`` = ∂L/∂x, ``after`` = ∂L/∂y, of one shape; ``channel``: the dimension that counts units."""
         self.before, self.after = norm(before), norm(after)
         others = [d for d in range(before.ndim) if d != channel % before.ndim]
-        passed, received = _sizes(before), _sizes(after)
-        self.alive = (passed.amax(dim=others) if others else passed) != 0
-        self.informative = (received.amax(dim=others) if others else received) != 0
-        self.flat: Tensor | None = None
-        if steepest is not None:  # in place the answers are 0.0 and 1.0, which is far faster than a tensor of bools
-            low = passed.lt_(received * (FLAT * steepest)).sum()
-            self.flat = low / received.ne_(0).sum().clamp(min=1)
+        alive: list[Tensor] = []
+        informative: list[Tensor] = []
+        low: list[Tensor] = []
+        known: list[Tensor] = []
+        for some_before, some_after in zip(_parcels(before.detach()), _parcels(after.detach()), strict=True):
+            passed, received = _sizes(some_before), _sizes(some_after)
+            alive.append((passed.amax(dim=others) if others else passed) != 0)
+            informative.append((received.amax(dim=others) if others else received) != 0)
+            if steepest is not None:  # in place the answers are 0.0 and 1.0, far faster than a tensor of bools
+                low.append(passed.lt_(received * (FLAT * steepest)).sum())
+                known.append(received.ne_(0).sum())
+        one = len(alive) == 1
+        self.alive = alive[0] if one else torch.stack(alive).any(dim=0)
+        self.informative = informative[0] if one else torch.stack(informative).any(dim=0)
+        self.flat = torch.stack(low).sum() / torch.stack(known).sum().clamp(min=1) if known else None
+
+
+def _parcels(tensor: Tensor) -> Sequence[Tensor]:
+    """The tensor as views of some samples (dimension 0) each."""
+    if tensor.ndim < 2 or tensor.numel() <= PARCEL or not tensor.is_cpu:
+        return (tensor,)
+    return torch.split(tensor, max(1, PARCEL * tensor.shape[0] // tensor.numel()))
 
 
 def _sizes(tensor: Tensor) -> Tensor:
     """A new tensor of the absolute values, in at least single precision."""
-    sizes = tensor.detach().abs()
+    sizes = tensor.abs()
     return sizes if sizes.dtype in (torch.float32, torch.float64) else sizes.float()
 
 
@@ -116,15 +132,22 @@ def twins(weight: Tensor, gradient: Tensor, unit_axis: int) -> Tensor:
 
     Rows are compared through their product with one fixed vector: equal rows give equal products.
     """
-    keys = []
-    for tensor in (weight, gradient):
-        rows = real(tensor).movedim(unit_axis, 0).reshape(tensor.shape[unit_axis], -1).double()
-        key = rows @ torch.sin(torch.arange(1.0, rows.shape[1] + 1, dtype=torch.float64, device=rows.device))
-        keys.append(key / rows.abs().sum(dim=1).max().clamp(min=1e-300))
-    order = keys[0].argsort()
-    same = torch.stack([(key[order].diff().abs() < TWIN_TOLERANCE) for key in keys]).all(0)
+    key = _unit_keys(weight, unit_axis)
+    order = key.argsort()
+    same = key[order].diff().abs() < TWIN_TOLERANCE
+    if not same.is_cpu or bool(same.any()):  # hardly ever, so the gradient is hardly ever looked at
+        same &= _unit_keys(gradient, unit_axis)[order].diff().abs() < TWIN_TOLERANCE
     end = same.new_zeros(1)
     return (torch.cat([end, same]) | torch.cat([same, end])).double().mean()
+
+
+def _unit_keys(tensor: Tensor, unit_axis: int) -> Tensor:
+    """The product of each unit's numbers with the vector, over the largest sum of a unit's absolute values."""
+    units = real(tensor).movedim(unit_axis, 0)
+    vector = torch.sin(torch.arange(1.0, units[0].numel() + 1, dtype=torch.float64, device=units.device))
+    rows = [some.reshape(len(some), -1).double() for some in _parcels(units)]
+    scale = torch.stack([some.abs().sum(dim=1).max() for some in rows]).max().clamp(min=1e-300)
+    return torch.cat([some @ vector for some in rows]) / scale
 
 
 def to_floats(tensors: Sequence[Tensor]) -> list[float]:

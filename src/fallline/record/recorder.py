@@ -36,6 +36,7 @@ from fallline.record.store import Store, cell
 BUDGET = 0.03  # share of the training's time that watching may take
 BACKWARDS = 64  # most of one update that are measured densely
 STARTS = 1000  # parameters whose start is kept also when they are gone
+SPARE = 2**24  # entries of memory kept for the next copies of the parameters
 CAREFUL = 50  # updates at the start that are looked at more closely
 
 Hook = Callable[..., Any]
@@ -107,6 +108,7 @@ class Recorder:
         self._broken = False
         self._kept = Kept()
         self._copies: list[Tensor] = []  # of the parameters, while a closure runs
+        self._spare: list[Tensor] = []  # memory for the next copies
 
     # -- being there and gone again ------------------------------------------------------------------------------
 
@@ -450,7 +452,7 @@ class Recorder:
         ]
         sample.parameters = [(key, weakref.ref(p)) for key, p, _, _ in held]
         sample.gradients = measure.norms([g for _, _, g, _ in held])
-        sample.before = [p.detach().clone() if copy is None else copy for _, p, _, copy in held]
+        sample.before = [copy for *_, copy in held if copy is not None] or self._copy([p for _, p, _, _ in held])
         for (key, *_), before in zip(held, sample.before, strict=True):
             if key not in self._start:
                 self._start[key] = measure.sketch(before).clone()
@@ -463,6 +465,16 @@ class Recorder:
                 axis = self.catalog.unit_axis(p)
                 if axis is not None and not g.is_sparse and p.numel() <= 4_000_000:
                     sample.twins[key] = measure.twins(before, g, axis)
+
+    def _copy(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Copies of parameters, in the memory of the last ones where they fit: to get new memory takes much longer."""
+        originals = [p.detach() for p in parameters]
+        spare, self._spare = self._spare, []
+        if [(t.shape, t.dtype, t.device) for t in spare] != [(t.shape, t.dtype, t.device) for t in originals]:
+            return [original.clone() for original in originals]
+        if spare:
+            torch._foreach_copy_(spare, originals)
+        return spare
 
     def _after_step_or_stop(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self._in_thread():
@@ -531,6 +543,8 @@ class Recorder:
             self.store.put("parameter_stats", (self.step, optimizer, *row))
         for sight in sample.sights:
             self.store.put("losses", (self.step, optimizer, json.dumps(sight)))
+        if sum(copy.numel() for copy in sample.before) <= SPARE:
+            self._spare = sample.before
 
     # -- updates written by hand --------------------------------------------------------------------------------------
 
