@@ -38,7 +38,7 @@ from torch import Tensor, nn
 
 Batch = tuple[Tensor, Tensor]
 BATCHES = 16  # different batches that a workload goes through in turns
-SECONDS = 90.0  # one pair of tool and workload ends early after this long
+SECONDS = {"fallline": 240.0, "others": 60.0}  # a pair of tool and workload ends early after this long
 
 
 # -- what is trained -----------------------------------------------------------------------------------------------
@@ -311,13 +311,13 @@ class Pair:
             twin.run(3, Watcher(twin))
         self.nobody, self.watcher = Watcher(self.plain), tool(self.watched)
         self.blocks = 0
-        self.deadline = time.perf_counter() + SECONDS
 
-    def stretch(self, updates: int) -> Cost | None:
-        """Train both in turns for so many updates; the order alternates. None where no time is left."""
+    def stretch(self, updates: int, seconds: float) -> Cost | None:
+        """Train both in turns for so many updates, or so long; the order alternates. None where time is too short."""
+        deadline = time.perf_counter() + seconds
         plain: list[tuple[float, float]] = []
         watched: list[tuple[float, float]] = []
-        while len(plain) * self.block < updates and time.perf_counter() < self.deadline:
+        while len(plain) * self.block < updates and time.perf_counter() < deadline:
             for with_tool in (True, False) if self.blocks % 2 else (False, True):
                 if with_tool:
                     with self.watcher.block():
@@ -340,10 +340,10 @@ def _timed(training: Training, updates: int, watcher: Watcher) -> tuple[float, f
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def measure(tool: str, name: str, first: int, steady: int) -> dict[str, Any]:
+def measure(tool: str, name: str, first: int, steady: int, seconds: float) -> dict[str, Any]:
     """Measure one pair of tool and workload in this process."""
     pair = Pair(WORKLOADS[name], TOOLS[tool][2])
-    start, rest = pair.stretch(first), pair.stretch(steady)
+    start, rest = (pair.stretch(updates, seconds / 2) for updates in (first, steady))
     costs = {"first": start and asdict(start), "steady": rest and asdict(rest)}
     return {"tool": tool, "workload": name, **costs, **pair.watcher.close()}
 
@@ -394,7 +394,17 @@ def _work(argv: list[str]) -> dict[str, Any]:
     with contextlib.redirect_stdout(io.StringIO()):  # the tools talk
         if argv[0] == "memory":
             return memory(argv[1] == "watched", int(argv[2]))
-        return measure(argv[0], argv[1], int(argv[2]), int(argv[3]))
+        return measure(argv[0], argv[1], int(argv[2]), int(argv[3]), float(argv[4]))
+
+
+def _extent(tool: str, workload: str, quick: bool) -> tuple[str, ...]:
+    """First and steady updates, and seconds at most."""
+    seconds = SECONDS.get(tool, SECONDS["others"])
+    first, steady = 1000 if tool == "fallline" else 100, 2000
+    steady *= 10 if WORKLOADS[workload].block >= 100 else 1
+    return (
+        (str(first), str(steady), str(seconds)) if not quick else (str(first // 5), str(steady // 5), str(seconds / 4))
+    )
 
 
 def _installed(module: str) -> bool:
@@ -462,11 +472,9 @@ def main() -> None:
                       f"{watched['seconds'] / plain['seconds']:.3f}× the time, not interleaved")  # fmt: skip
     else:
         tools = [tool for tool in args.tools.split(",") if _installed(TOOLS[tool][1])]
-        first, steady = (200, 400) if args.quick else (1000, 2000)
         result["rows"] = []
         for name in args.only.split(","):
-            many = 10 if WORKLOADS[name].block >= 100 else 1
-            rows = [_worker(args.threads, tool, name, str(first), str(steady * many)) for tool in tools]
+            rows = [_worker(args.threads, tool, name, *_extent(tool, name, args.quick)) for tool in tools]
             result["rows"] += rows
             _show(console, name, rows)
     if args.json:

@@ -151,6 +151,11 @@ def run(
         worst = {finding.severity for finding in diagnosis.findings}
     except RunError as error:  # the program removed the record
         print(f"fallline: {error}", file=sys.stderr)
+    except Exception as error:  # a fault of fallline's own must not change how the program ends
+        what = f"{type(error).__name__}: {error}"
+        print(
+            f"fallline: no report, by a fault of its own ({what}); the record is in {session.folder}", file=sys.stderr
+        )
     if ending.interrupted:
         _die_of_interrupt()
     if fail_on and worst & ({"error"} if fail_on == "error" else {"error", "warning"}):
