@@ -145,17 +145,7 @@ def run(
     if os.getpid() != process:
         sys.exit(ending.exit)  # a child that the program forked
     session.stop(ending.exit, ending.error)
-    worst: set[str] = set()
-    try:
-        diagnosis = report_on(session.folder, session.notes, json_file, html_file)
-        worst = {finding.severity for finding in diagnosis.findings}
-    except RunError as error:  # the program removed the record
-        print(f"fallline: {error}", file=sys.stderr)
-    except Exception as error:  # a fault of fallline's own must not change how the program ends
-        what = f"{type(error).__name__}: {error}"
-        print(
-            f"fallline: no report, by a fault of its own ({what}); the record is in {session.folder}", file=sys.stderr
-        )
+    worst = _worst(session, json_file, html_file)
     if ending.interrupted:
         _die_of_interrupt()
     if fail_on and worst & ({"error"} if fail_on == "error" else {"error", "warning"}):
@@ -170,6 +160,22 @@ def _die_of_interrupt() -> None:
         sys.stdout.flush()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def _worst(session: Any, json_file: Path | None, html_file: Path | None) -> set[str]:
+    """Report on a session; the severities of what was found. Whatever goes wrong here is said and goes no further."""
+    try:
+        diagnosis = report_on(session.folder, session.notes, json_file, html_file)
+    except RunError as error:  # the program removed the record
+        print(f"fallline: {error}", file=sys.stderr)
+    except Exception as error:  # a fault of fallline's own must not change how the program ends
+        what = f"{type(error).__name__}: {error}"
+        print(
+            f"fallline: no report, by a fault of its own ({what}); the record is in {session.folder}", file=sys.stderr
+        )
+    else:
+        return {finding.severity for finding in diagnosis.findings}
+    return set()
 
 
 def report_on(folder: Path, notes: list[str], json_file: Path | None, html_file: Path | None = None) -> Diagnosis:
