@@ -67,7 +67,10 @@ def test_what_follows_from_what(consequence: Finding, cause: Finding) -> None:
 
 
 def test_causes_never_close_a_circle() -> None:
-    everything = [finding(code, from_start=float(i % 2), forward=1.0, share=1.0) for i, code in enumerate(ORDER)]
+    everything = [
+        finding(code, from_start=float(i % 2), forward=1.0, share=1.0, rate_fits=1.0, data=1.0)
+        for i, code in enumerate(ORDER)
+    ]
     ranked = causes.rank(everything, ORDER)
     parents = {f.code: f.because_of for f in ranked}
     assert any(parent is None for parent in parents.values())

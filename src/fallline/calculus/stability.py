@@ -91,3 +91,15 @@ def divergence(
     middle = float(np.median(late))
     steady = bool(np.abs(late - middle).max() < 0.02 * middle + 1e-3)
     return Divergence(best[0], best[1], math.exp(middle), steady)
+
+
+def curvature_from_period(period: float, lr: float, momentum: float) -> float:
+    r"""Curvature λ of the mode that rings with a period under heavy-ball momentum, from the period of the *loss*.
+
+    The distance w from the bottom rings with period :math:`T = 2\pi / \arccos((1 + \beta - \eta\lambda) /
+    (2\sqrt\beta))` (Goh, Distill 2017), and the loss, which rises on both sides, twice as fast.
+
+    >>> round(curvature_from_period(9.764, lr=0.1, momentum=0.9), 2)
+    1.0
+    """
+    return (1 + momentum - 2 * math.sqrt(momentum) * math.cos(math.pi / period)) / lr

@@ -39,10 +39,61 @@ def _grew(found: Findings) -> bool:
     return high is not None and bad.steps[0] > high.steps[0]
 
 
+def _rate_fits(found: Findings) -> bool:
+    """A learning rate that would do for scaled data."""
+    return found["unscaled-data"].evidence["rate_fits"] > 0
+
+
+def _bad_data(found: Findings) -> bool:
+    """The recorder saw samples of another size in the batches of the spikes."""
+    return found["loss-spike"].evidence["data"] > 0
+
+
+def _rings(found: Findings) -> bool:
+    """The loss swings as momentum makes it swing."""
+    return "halving" in found["oscillating-loss"].evidence
+
+
+def _born_in_data(found: Findings) -> bool:
+    return found["non-finite"].steps[0] == 0
+
+
 NOTHING_PASSES = 0.9  # share of dead units from which on a layer itself stops the signal
 
 # (consequence, cause, when). The first row that applies names the cause.
 RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
+    *((code, cause, lambda found: True)
+      for cause in ("shape-mismatch", "output-mismatch", "stale-gradient") for code in (
+        "unscaled-data", "wrong-mode", "loss-spike", "oscillating-loss", "saddle-point", "local-minimum",
+        "ill-conditioned",
+    )),
+    ("unscaled-data", "non-finite", _born_in_data),
+    *((code, "unscaled-data", _rate_fits) for code in (
+        "oscillating-loss", "learning-rate-too-high", "exploding-gradient", "dead-units", "saturated-units",
+        "vanishing-gradient", "bad-initialisation", "ill-conditioned", "saddle-point", "local-minimum", "non-finite",
+    )),
+    *((code, "unscaled-data", lambda found: True) for code in ("learning-rate-too-low", "plateau")),
+    *((code, "wrong-mode", lambda found: True) for code in (
+        "dead-units", "no-gradient", "vanishing-gradient", "oscillating-loss", "loss-spike", "learning-rate-too-high",
+        "learning-rate-too-low", "bad-initialisation", "plateau",
+    )),
+    ("learning-rate-too-high", "loss-spike", _bad_data),
+    ("exploding-gradient", "loss-spike", _bad_data),
+    *(("loss-spike", cause, lambda found: True) for cause in (
+        "learning-rate-too-high", "exploding-gradient", "non-finite", "symmetric-units", "bad-initialisation",
+    )),
+    ("learning-rate-too-high", "oscillating-loss", _rings),
+    *(("oscillating-loss", cause, lambda found: True) for cause in (
+        "learning-rate-too-high", "exploding-gradient", "loss-spike", "non-finite", "dead-units", "symmetric-units",
+        "bad-initialisation", "saturated-units", "vanishing-gradient",
+    )),
+    *((code, cause, lambda found: True) for code in ("saddle-point", "local-minimum", "ill-conditioned") for cause in (
+        "non-finite", "no-gradient", "symmetric-units", "bad-initialisation", "learning-rate-too-high",
+        "exploding-gradient", "dead-units", "saturated-units", "vanishing-gradient",
+    )),
+    *(("learning-rate-too-low", cause, lambda found: True) for cause in (
+        "saddle-point", "local-minimum", "ill-conditioned",
+    )),
     *((code, cause, lambda found: True) for cause in ("shape-mismatch", "output-mismatch") for code in (
         "plateau", "no-gradient", "vanishing-gradient", "saturated-units", "dead-units", "learning-rate-too-low",
         "learning-rate-too-high", "bad-initialisation", "exploding-gradient",
@@ -81,7 +132,8 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
     ("learning-rate-too-low", "vanishing-gradient", lambda found: True),
     *(("plateau", cause, lambda found: True) for cause in (
         "no-gradient", "stale-gradient", "symmetric-units", "bad-initialisation", "learning-rate-too-high",
-        "exploding-gradient", "dead-units", "saturated-units", "vanishing-gradient", "learning-rate-too-low",
+        "exploding-gradient", "dead-units", "saturated-units", "vanishing-gradient", "saddle-point", "local-minimum",
+        "ill-conditioned", "learning-rate-too-low", "loss-spike", "oscillating-loss",
     )),
 )  # fmt: skip
 

@@ -66,10 +66,10 @@ def spread(data: Tensor) -> tuple[Tensor, Tensor]:
     rms = torch.linalg.vector_norm(data) / root
     if data.shape[0] < 2:
         return rms, torch.full_like(rms, math.nan)
-    return rms, torch.linalg.vector_norm(_centred(data)) / root
+    return rms, torch.linalg.vector_norm(centred(data)) / root
 
 
-def _centred(data: Tensor) -> Tensor:
+def centred(data: Tensor) -> Tensor:
     """What is left of each sample without the mean of the samples; ``Tensor.var`` takes twenty times as long.
 
     Equal samples leave exactly 0: the first of them is subtracted before the mean.
@@ -199,7 +199,7 @@ def _describe(tensor: Tensor) -> dict[str, Any]:
     values = tensor.detach()
     values = values.double() if values.numel() <= EXACT else values.float()
     samples = values.shape[0] if values.ndim else 1
-    deviation = torch.linalg.vector_norm(_centred(values)) if samples > 1 else values.new_full((), math.nan)
+    deviation = torch.linalg.vector_norm(centred(values)) if samples > 1 else values.new_full((), math.nan)
     low, high, mean, length = to_floats([*values.aminmax(), values.mean(), deviation])
     variance = length * length / (values.numel() / samples * (samples - 1)) if samples > 1 else math.nan
     return {"shape": list(tensor.shape), "min": low, "max": high, "mean": mean, "variance": variance}

@@ -24,13 +24,15 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from fallline.record import batch, measure
 from fallline.record import graph as autograd
-from fallline.record import measure
 from fallline.record.catalog import Catalog
 from fallline.record.kept import Kept
+from fallline.record.lookout import Lookout
+from fallline.record.modes import modes
 from fallline.record.operations import ACTIVATIONS
 from fallline.record.sample import Sample
-from fallline.record.schedule import Schedule
+from fallline.record.schedule import FIRST, Schedule
 from fallline.record.store import Store, cell
 
 BUDGET = 0.03  # share of the training's time that watching may take
@@ -79,6 +81,7 @@ class Recorder:
         self.store, self.clock = store, clock
         self.limit, self.seconds = limit, seconds
         self.catalog = Catalog(store)
+        self._lookout = Lookout(store, self.catalog, clock)
         self.step = 0
         self.spent = 0.0
         self.fault: str | None = None
@@ -107,8 +110,8 @@ class Recorder:
         self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
         self._broken = False
         self._kept = Kept()
-        self._copies: list[Tensor] = []  # of the parameters, while a closure runs
-        self._spare: list[Tensor] = []  # memory for the next copies
+        # copies of the parameters while a closure runs, and memory for the next ones
+        self._copies, self._spare = list[Tensor](), list[Tensor]()
 
     # -- being there and gone again ------------------------------------------------------------------------------
 
@@ -259,6 +262,8 @@ class Recorder:
             if self.step == 0:
                 self.store.event(self.step, "cut-loss", message="the loss has no graph: it was detached and marked")
             return []
+        if self._lookout.spiked:
+            self._lookout.describe_spike(loss, self.step)
         if self._sample is None or len(self._sample.sights) >= BACKWARDS:
             return []
         return self._observe(loss, self._sample, scale)
@@ -270,6 +275,8 @@ class Recorder:
             _, unscaled, scale = self._scaled
         value: Any = unscaled.item() if loss.is_cpu else unscaled.detach().clone()
         self._losses.add(value)
+        if isinstance(value, float):
+            self._lookout.hear(value)
         if not self._broken and isinstance(value, float) and not math.isfinite(value) and not self._report_backward():
             self._report_birth(loss, value)
         return scale
@@ -279,6 +286,15 @@ class Recorder:
         if graph is None:
             return []
         self.catalog.learn(graph, self.step)
+        if not loss.is_cpu:
+            self._lookout.hear(float(loss.detach()))
+        acting = list(modes(graph))
+        self._inside = True  # the gradients it takes are none of the training's
+        try:
+            began = self._began if self._began is not None else self.clock()
+            self._lookout.curvature(loss, graph, [mode for mode, _ in acting], self.step, self.clock() - began)
+        finally:
+            self._inside = False
         handles = []
         for call in graph.calls:
             layer = self.catalog.layer(call.weight)
@@ -293,7 +309,13 @@ class Recorder:
             for node in call.activations:
                 hook = functools.partial(self._on_activation, sample, layer, call.kind, autograd.op_name(node))
                 handles.append(node.register_hook(self._safely(hook)))
-        sample.sights.append(measure.loss_sight(graph, loss, scale))
+        sight = measure.loss_sight(graph, loss, scale)
+        sight["modes"] = [{**mode, "after": self.catalog.name_of(weight)} for mode, weight in acting]
+        if self._samples < FIRST:
+            sight["inputs"] = [
+                {"layer": self.catalog.layer(call.weight), **features} for call, features in batch.inputs(graph)
+            ]
+        sample.sights.append(sight)
         return handles
 
     def _on_call(
@@ -428,6 +450,7 @@ class Recorder:
         self._stepped = True
         key, new = self.catalog.optimizer(optimizer)
         if new:
+            self._lookout.meet(key, optimizer)
             self._schedule.force()
             self._sample = self._sample or Sample()
         closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)

@@ -1,0 +1,81 @@
+"""The loss is so much steeper in some directions than in others that the flat ones hardly move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fallline.calculus import stability
+from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.landscape import landscapes, pace, why_none
+from fallline.diagnosis.outcome import judge
+from fallline.record.run import Run, Training
+
+LOSSES = ("mse", "smooth-l1", "huber", None)  # a cross entropy has no bottom for its quadratic model to stand on
+
+
+@dataclass(frozen=True)
+class IllConditioned:
+    r"""Much of the loss lies in directions that even the largest stable learning rate would not finish in time.
+
+    After N updates a direction of curvature λ has kept the share :math:`(1 - \eta\lambda)^N` of its way; at the limit
+    η = 2/λmax that is most of it where :math:`N \lambda / \lambda_{max} < 1`. What descending there would gain is
+    ½ (gᵀv)² / λ (the Newton decrement, by Lanczos from the gradient).
+    """
+
+    code: str = "ill-conditioned"
+    gain: float = 0.3  # of the loss, that lies in such directions
+    explained: float = 0.8  # of the trivial loss
+    late: float = 0.25  # of the run, before which a look says nothing about its end
+
+    def look(self, run: Run) -> Finding | None:
+        looked = False
+        reason = "no training was recorded"
+        for training in run.trainings:
+            seen = landscapes(training)
+            looked, reason = looked or bool(seen), why_none(training)
+            finding = self._judge(training) if seen else None
+            if finding is not None:
+                return finding
+        if not looked:
+            raise NotApplicable(reason)
+        return None
+
+    def _judge(self, training: Training) -> Finding | None:
+        outcome, look = judge(training), landscapes(training)[-1]
+        updates = len(training.loss)
+        kinds = {sight["kind"] for sight in training.sights}
+        first = int(training.steps["step"][0])
+        judgeable = look.convex and look.largest > 0 and look.step - first >= self.late * updates
+        if not judgeable or not kinds <= set(LOSSES) or not outcome.explained < self.explained or not outcome.finite:
+            return None
+        slow = (look.values > 0) & (look.values * updates < look.largest)
+        samples = max((s.get("elements", 0) for s in training.sights), default=0)
+        fitted = look.size / samples if samples else 0.0  # what any direction of a batch would gain by its noise
+        share = float(look.gains[slow].sum())
+        if share - fitted < self.gain:
+            return None
+        flattest = float(look.values[slow][np.argmax(look.gains[slow])])
+        ratio = look.largest / flattest
+        rate = pace(training)
+        settings = training.optimizer.settings
+        limit = stability.limit(look.largest, float(settings.get("momentum", 0.0) or 0.0))
+        needed = 2.3 / (rate * flattest) if rate > 0 else float("nan")
+        matrix = "the preconditioned Hessian" if look.preconditioned else "the Hessian"
+        return Finding(
+            self.code, "warning", f"ill-conditioned, κ = {text(ratio)}",
+            f"At step {look.step} the curvatures of the loss ({matrix} of {look.size} parameters) go from "
+            f"{text(flattest)} to {text(look.largest)}: κ = {text(ratio)}. {100 * min(share, 1):.0f} % of the loss "
+            f"lies along directions so flat that they need about {text(needed)} updates for a tenth to be left; there "
+            f"were {updates}.",
+            f"The steepest direction allows a learning rate of {text(limit)} at most, and with that the flattest ones "
+            "need κ times as many updates. Nearly equal or badly scaled columns cause it. Standardise and decorrelate "
+            "the inputs, or use an optimizer with momentum or a rate of its own for each weight.",
+            "The loss falls as slowly along the flattest direction with decorrelated inputs.",
+            tuple(layer.name for layer in training.layers[:1]), (look.step, int(training.steps["step"][-1])),
+            {
+                "condition": ratio, "largest": look.largest, "smallest": flattest, "share": share, "limit": limit,
+                "updates_needed": needed,
+            },
+        )  # fmt: skip

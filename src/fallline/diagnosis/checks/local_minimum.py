@@ -1,0 +1,62 @@
+"""Descent has arrived, at a minimum that is no good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.landscape import Landscape, landscapes, why_none
+from fallline.diagnosis.outcome import LEARNED, judge
+from fallline.record.run import Run, Training
+
+
+@dataclass(frozen=True)
+class LocalMinimum:
+    """Gradient zero and every curvature positive, at a loss hardly below that of a constant prediction.
+
+    Lanczos shows every eigenvalue only where the parameters are as few as its steps; with more of them the smallest one
+    seen must still be clearly positive. A linear model's only minimum is the global one.
+    """
+
+    code: str = "local-minimum"
+    gain: float = 0.005  # of the loss, that the quadratic model still promises
+    positive: float = 1e-4  # smallest curvature over the largest
+    late: float = 0.3  # of the run, before which a look says nothing about its end
+
+    def look(self, run: Run) -> Finding | None:
+        looked = False
+        reason = "no training was recorded"
+        for training in run.trainings:
+            seen = landscapes(training)
+            looked, reason = looked or bool(seen), why_none(training)
+            finding = self._judge(training, seen[-1]) if seen else None
+            if finding is not None:
+                return finding
+        if not looked:
+            raise NotApplicable(reason)
+        return None
+
+    def _judge(self, training: Training, look: Landscape) -> Finding | None:
+        outcome = judge(training)
+        late = look.step - int(training.steps["step"][0]) >= self.late * len(training.loss)
+        linear = len(training.layers) == 1 and not any(layer.activation for layer in training.layers)
+        arrived = look.smallest > self.positive * look.largest > 0 and float(look.gains.sum()) < self.gain
+        poor = outcome.finite and outcome.trivial is not None and outcome.explained < LEARNED
+        if not poor or outcome.contested or outcome.diverged or linear or not late or not arrived:
+            return None
+        return Finding(
+            self.code, "error", f"local minimum at {text(outcome.last)}",
+            f"At step {look.step} the gradient is {text(look.gradient)} and the curvatures, {text(look.smallest)} to "
+            f"{text(look.largest)}, are all positive: the loss of {text(outcome.last)} is the lowest around. "
+            f"{outcome.meaning[:1].upper() + outcome.meaning[1:] or 'A constant prediction'} gives "
+            f"{text(outcome.trivial or 0.0)}, so a better minimum must lie elsewhere.",
+            "The loss has several valleys, and descent ends at the bottom of the one it starts in. More updates or "
+            "another learning rate change nothing. Start from several places, or from values that are known to be "
+            "near.",
+            "Starts from other places end at the same loss.",
+            (), (look.step, int(training.steps["step"][-1])),
+            {
+                "loss": outcome.last, "trivial": outcome.trivial or 0.0, "smallest": look.smallest,
+                "largest": look.largest, "gradient": look.gradient, "gain": float(look.gains.sum()),
+            },
+        )  # fmt: skip

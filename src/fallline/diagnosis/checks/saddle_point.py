@@ -1,0 +1,62 @@
+"""The gradient is about zero, and yet there is a way down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.landscape import Landscape, landscapes, pace, why_none
+from fallline.diagnosis.outcome import judge
+from fallline.record.run import Run, Training
+
+
+@dataclass(frozen=True)
+class SaddlePoint:
+    r"""A loss that stays where it is, with hardly any gradient and a direction of negative curvature.
+
+    A Ritz value of Lanczos is never below the smallest eigenvalue, so a negative one proves the saddle, and its vector
+    is the witness. From a distance δ a direction of curvature −λ is left within about
+    :math:`\ln(1/\delta) / \ln(1 + \eta\lambda)` updates.
+    """
+
+    code: str = "saddle-point"
+    step: float = 0.02  # of the loss, that one step of the best length gains at most: the gradient is about zero
+    late: float = 0.2  # of the run, before which a look says nothing about its end
+
+    def look(self, run: Run) -> Finding | None:
+        looked = False
+        reason = "no training was recorded"
+        for training in run.trainings:
+            seen = landscapes(training)
+            looked, reason = looked or bool(seen), why_none(training)
+            finding = self._judge(training, seen[-1]) if seen else None
+            if finding is not None:
+                return finding
+        if not looked:
+            raise NotApplicable(reason)
+        return None
+
+    def _judge(self, training: Training, look: Landscape) -> Finding | None:
+        outcome = judge(training)
+        late = look.step - int(training.steps["step"][0]) >= self.late * len(training.loss)
+        if not outcome.stuck or not look.negative or not late or look.one_step >= self.step:
+            return None
+        rate = pace(training)
+        where = ", ".join(f"{name} ({100 * share:.0f} %)" for name, share in look.witness.items() if share > 0.05)
+        return Finding(
+            self.code, "error", "saddle point",
+            f"At step {look.step} the gradient is {text(look.gradient)}: one step of the best length would gain "
+            f"{100 * look.one_step:.2g} % of the loss. The curvatures go from {text(look.smallest)} to "
+            f"{text(look.largest)}: along {where or 'one direction'} the loss falls to both sides.",
+            "Along some directions this point is a minimum, along others a maximum; seen along the first it looks as "
+            "if training had arrived. The gradient vanishes at such a point, and descent leaves it only as fast as the "
+            "tiny part of it along the falling direction grows. A larger learning rate, momentum, noise or weights "
+            "that start farther from zero get it away.",
+            "No direction of negative curvature is left when Lanczos starts from a random vector.",
+            tuple(name for name, share in look.witness.items() if share > 0.05),
+            (look.step, int(training.steps["step"][-1])),
+            {
+                "smallest": look.smallest, "largest": look.largest, "gradient": look.gradient,
+                "one_step": look.one_step, "growth": 1 + rate * abs(look.smallest) if rate > 0 else float("nan"),
+            },
+        )  # fmt: skip

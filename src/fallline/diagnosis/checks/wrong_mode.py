@@ -1,0 +1,140 @@
+"""Dropout or batch norm act as they should not while the network trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.outcome import Outcome, judge
+from fallline.record.run import Run, Training
+
+
+@dataclass(frozen=True)
+class WrongMode:
+    r"""Dropout too strong to learn under, batch norm over too few values, in eval mode, or with frozen statistics.
+
+    Dropout with share p leaves of a sum of independent terms a signal-to-noise ratio of (1 − p) / p; through several
+    dropouts it is :math:`1 / (\prod 1 / (1 - p) - 1)`. Batch norm over two values knows only which one is larger.
+    """
+
+    code: str = "wrong-mode"
+    signal: float = 0.12  # signal-to-noise ratio; twice 0.5 leaves 0.33, once 0.9 leaves 0.11
+    values: int = 4  # of a channel that batch norm takes its statistics from
+    learned: float = 0.5  # of the trivial loss: a training that explained more can live with its dropout
+    moved: int = 10  # updates after which running statistics have moved, unless they never will
+
+    def look(self, run: Run) -> Finding | None:
+        looked = False
+        for training in run.trainings:
+            seen = [mode for sight in training.sights for mode in sight.get("modes", [])]
+            looked = looked or bool(seen)
+            outcome = judge(training)
+            finding = seen and (
+                self._dropout(training, outcome) or self._batch_norm(training, outcome) or self._frozen(training)
+            )
+            if finding:
+                return finding
+        if not looked and _refused(run):
+            return self._one_sample(run)
+        if not looked:
+            raise NotApplicable("neither dropout nor batch norm took part")
+        return None
+
+    def _dropout(self, training: Training, outcome: Outcome) -> Finding | None:
+        modes = _modes(training.sights[-1], "dropout")
+        kept = 1.0
+        for mode in modes:
+            kept *= 1 - mode["p"]
+        ratio = kept / (1 - kept) if kept < 1 else float("inf")
+        if not modes or ratio >= self.signal or outcome.explained >= self.learned:
+            return None
+        shares = ", ".join(f"{mode['p']:.2g} after {mode['after'] or 'the input'}" for mode in modes)
+        return self._finding(
+            training, f"dropout leaves {100 * kept:.2g} % of the signal",
+            f"Dropout takes away {shares}: what is left of a signal on its way through stands to the noise of the "
+            f"dropping as {text(ratio)} to 1. The loss ends at {text(outcome.last)}.",
+            "Dropout sets a random share p of the units to zero and scales up the rest, which adds noise to every sum "
+            "of them. With so much noise the outputs vary more from mask to mask than from input to input, and the "
+            "best the network can do is to ignore its input. nn.Dropout takes the share that is dropped, not the one "
+            "kept.",
+            "The loss stays where it is with the dropout at 0.1.",
+            {"kept": kept, "signal_to_noise": ratio, "dropouts": float(len(modes))},
+            tuple(mode["after"] for mode in modes if mode["after"]),
+        )  # fmt: skip
+
+    def _batch_norm(self, training: Training, outcome: Outcome) -> Finding | None:
+        if outcome.explained >= self.learned:
+            return None
+        modes = _modes(training.sights[-1], "batch-norm")
+        few = [mode for mode in modes if mode["training"] and 0 < mode["values"] <= self.values]
+        off = [mode for mode in modes if not mode["training"] and mode["fresh"]]
+        if few:
+            mode = min(few, key=lambda m: int(m["values"]))
+            return self._finding(
+                training, f"batch norm over {mode['values']} values",
+                f"The batch norm after {mode['after'] or 'the input'} takes mean and variance of each channel from "
+                f"{mode['values']} values.",
+                "Batch norm subtracts the batch's mean and divides by its standard deviation. Over so few values "
+                "little of them is left: over one nothing, over two only which is the larger. Larger batches, or layer "
+                "or group norm, keep the information.",
+                "The loss stays where it is with a batch of 32.",
+                {"values": float(mode["values"]), "layers": float(len(few))},
+                tuple(m["after"] for m in few if m["after"]),
+            )  # fmt: skip
+        if off:
+            return self._finding(
+                training, "batch norm in eval mode while training",
+                f"{len(off)} batch norm layers run in eval mode with the running statistics they were made with (mean "
+                f"0, variance 1): they normalise nothing. The loss ends at {text(outcome.last)}.",
+                "In eval mode batch norm uses its running statistics, which only forward passes in train mode update. "
+                "Here there never was one, so it passes everything on as it comes. Call model.train() before the loop, "
+                "and again after every evaluation.",
+                "The loss takes the same course after model.train().",
+                {"layers": float(len(off))}, tuple(m["after"] for m in off if m["after"]),
+            )  # fmt: skip
+        return None
+
+    def _frozen(self, training: Training) -> Finding | None:
+        """Running statistics that stand still in train mode: training goes well, and evaluation will not."""
+        late = [s.detail for s in training.run.sights if s.optimizer == training.optimizer.id and s.step >= self.moved]
+        still = [mode for mode in _modes(late[-1], "batch-norm") if mode["training"] and mode["fresh"]] if late else []
+        if not still:
+            return None
+        return self._finding(
+            training, "running statistics of batch norm never move",
+            f"{len(still)} batch norm layers train with the statistics of the batch, but their running mean and "
+            f"variance are still 0 and 1 after {int(training.steps['step'][-1]) + 1} updates.",
+            "In eval mode batch norm uses its running statistics. Where they were never updated (momentum 0, or put "
+            "back), the network behaves in evaluation as it never did in training. The usual momentum is 0.1.",
+            "In eval mode the loss of a training batch is what it is in train mode.",
+            {"layers": float(len(still))}, tuple(m["after"] for m in still if m["after"]),
+        )  # fmt: skip
+
+    def _one_sample(self, run: Run) -> Finding:
+        return Finding(
+            self.code, "error", "batch norm on one sample",
+            f"The program ended with: {run.meta.get('error')}",
+            "Batch norm in train mode takes mean and variance from the batch. One sample has no variance: PyTorch "
+            "refuses. It is often the last, smaller batch (drop_last=True leaves it out), or an evaluation of single "
+            "samples without model.eval().",
+            "The program gets on with batches of two.",
+        )  # fmt: skip
+
+    def _finding(
+        self, training: Training, title: str, message: str, why: str, disproof: str, evidence: dict[str, float],
+        layers: tuple[str, ...],
+    ) -> Finding:  # fmt: skip
+        steps = training.steps["step"]
+        return Finding(
+            self.code, "error", title, message, why, disproof, tuple(dict.fromkeys(layers)),
+            (int(steps[0]), int(steps[-1])), evidence,
+        )  # fmt: skip
+
+
+def _modes(sight: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [mode for mode in sight.get("modes", []) if mode["kind"] == kind]
+
+
+def _refused(run: Run) -> bool:
+    return "Expected more than 1 value per channel" in str(run.meta.get("error") or "")

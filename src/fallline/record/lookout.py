@@ -1,0 +1,77 @@
+"""Looks closer when the loss goes badly: at the batch of a spike, and at the curvature where descent stalls."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.optim.optimizer import Optimizer
+
+from fallline.record import batch, hessian, measure
+from fallline.record import graph as autograd
+from fallline.record.catalog import Catalog
+from fallline.record.modes import Mode
+from fallline.record.pace import Pace
+from fallline.record.store import Store
+
+SPIKES = 20  # most batches with a spike of the loss that are described
+ALLOWANCE = 0.10  # seconds that curvature may take on top of its share, so that a short training is seen too
+SHARE = 0.01  # of the training's time that curvature may take
+SPACING = 1.25  # factor between the updates at which it is taken
+
+
+class Lookout:
+    """What is looked at only when there is a reason."""
+
+    def __init__(self, store: Store, catalog: Catalog, clock: Callable[[], float]) -> None:
+        self.store, self.catalog, self.clock = store, catalog, clock
+        self.pace = Pace()
+        self.spiked = False  # whether the last loss was a spike
+        self._spikes = 0
+        self._optimizers: dict[int, weakref.ref[Optimizer]] = {}
+        self._spent = 0.0
+        self._next = 0.0  # no look at the curvature before this update
+        self._cost: float | None = None  # seconds that the last look at the curvature took
+
+    def hear(self, loss: float) -> None:
+        """Take the next loss."""
+        self.spiked = self.pace.add(loss)
+
+    def meet(self, key: int, optimizer: Optimizer) -> None:
+        """Take note of an optimizer and its number."""
+        self._optimizers[key] = weakref.ref(optimizer)
+
+    def describe_spike(self, loss: Tensor, step: int) -> None:
+        """Write down what is unusual about the batch whose loss was a spike."""
+        self.spiked, self._spikes = False, self._spikes + 1
+        graph = autograd.read(loss) if self._spikes <= SPIKES else None
+        if graph is None:
+            return
+        self.store.event(
+            step, "spike", loss=float(loss.detach()), usual=self.pace.level, rows=batch.worst_rows(loss),
+            target=measure.loss_sight(graph, loss).get("target"), inputs=batch.unusual_rows(graph),
+        )  # fmt: skip
+
+    def curvature(self, loss: Tensor, graph: autograd.Graph, acting: Sequence[Mode], step: int, elapsed: float) -> None:
+        """Take the curvature of this batch's loss where descent stalls, if its share of the time allows.
+
+        To be called while there are no hooks on the nodes of the graph: each product would call them.
+        """
+        cost = self._cost or 2 * hessian.STEPS * elapsed / max(1, self.pace.count)
+        if step < self._next or not self.pace.stalled or self._spent + cost > ALLOWANCE + SHARE * elapsed:
+            return
+        start, self._next = self.clock(), step * SPACING
+        optimizers = [(key, o) for key, reference in self._optimizers.items() if (o := reference()) is not None]
+        held = {id(p): (key, o) for key, o in optimizers for group in o.param_groups for p in group["params"]}
+        key, optimizer = next((held[id(leaf)] for leaf in graph.leaves if id(leaf) in held), (0, None))
+        trained = [leaf for leaf in graph.leaves if optimizer is None or held.get(id(leaf), (None,))[0] == key]
+        reason = hessian.refusal(graph, acting, sum(p.numel() for p in trained))
+        found: dict[str, Any] = {"refused": reason} if reason else hessian.look(loss, trained, optimizer)
+        if "witness" in found:
+            shares = sorted(zip(found["witness"], trained, strict=True), key=lambda pair: -pair[0])[:3]
+            found["witness"] = {self.catalog.name_of(p): share for share, p in shares}
+        self.store.event(step, "curvature", optimizer=key, loss=float(loss.detach()), **found)
+        self._cost = self.clock() - start
+        self._spent += self._cost

@@ -1,0 +1,46 @@
+"""The level of the loss as it goes, from one update to the next: whether a loss is a spike, whether descent stalls."""
+
+from __future__ import annotations
+
+import math
+
+WARM = 16  # losses before anything is said
+RATE = 0.05  # weight of the newest loss in the level
+SPIKE = math.log(10.0)  # of a loss over the level; batches of a healthy training rarely differ by as much
+STALL = math.log(0.8)  # the level must fall to this while the number of updates doubles, else descent stalls
+CLIP = math.log(2.0)  # of what one loss may add: a spike hardly moves the level
+
+
+class Pace:
+    """A running mean of the logarithm of the loss. Losses that are not positive numbers are passed over."""
+
+    def __init__(self) -> None:
+        self.count = 0  # losses taken
+        self._level = 0.0
+        self._mark = WARM // 2  # the number of losses at the last doubling
+        self._marked = self._before = math.inf  # the levels at the last doubling and at the one before
+
+    def add(self, loss: float) -> bool:
+        """Take the next loss; whether it is a spike."""
+        if not 0 < loss < math.inf:
+            return False
+        above = math.log(loss) - self._level
+        spike = self.count >= WARM and above > SPIKE
+        if self.count == 0:
+            self._level = above
+        else:
+            self._level += max(RATE, 1 / (self.count + 1)) * min(above, CLIP)
+        self.count += 1
+        if self.count == 2 * self._mark:
+            self._mark, self._before, self._marked = self.count, self._marked, self._level
+        return spike
+
+    @property
+    def level(self) -> float:
+        """The usual loss at present."""
+        return math.exp(self._level)
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the loss has hardly fallen since the number of updates was a quarter to a half of what it is."""
+        return self.count >= 2 * WARM and self._level > self._before + STALL
