@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import difflib
+import functools
 import json
 import os
 import signal
@@ -206,6 +207,7 @@ def fix(script: str, args: list[str], module: bool, json_file: Path | None, appl
     """Try remedies on a program and report; the exit status is 4 when nothing is better than leaving it alone."""
     from fallline.treatment import fix as treatment
     from fallline.treatment import trial
+    from fallline.treatment.ward import alone
     from fallline.view import fix_report, progress
     from fallline.watch import script as runner
 
@@ -227,7 +229,8 @@ def fix(script: str, args: list[str], module: bool, json_file: Path | None, appl
     if result.chosen is None:
         return 4
     if apply:
-        return trial.run(program, result.chosen, 0, trial.Limits(), root, keep=True, passthrough=True).exit
+        full = functools.partial(alone, passthrough=True)
+        return trial.run(program, result.chosen, 0, trial.Limits(), root, keep=True, start=full).exit
     return 0
 
 

@@ -12,6 +12,7 @@ from fallline.record.run import Floats, Training
 
 LEARNED = 0.10  # share of the loss of a constant prediction that must be gone before anything counts as learned
 STUCK = 0.05  # below this share nothing was learned that the mean of the targets does not give
+OUTLIER = 100.0  # times the variance of a usual batch's targets
 FLAT = 0.02  # relative change over the second half below which a loss of unknown scale is flat
 
 
@@ -126,9 +127,10 @@ def _mse(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
         return None, ""
     rows = sights[0]["target"]["shape"][0]
     whole = len(sights) > 1 and len({s["target"]["mean"] for s in sights}) == 1  # every batch is the whole data set
-    return float(np.nanmean(variances)) * (
-        (rows - 1) / rows if whole else 1.0
-    ), "the variance of the targets, a prediction of their mean"
+    usual = float(np.nanmedian(variances))
+    wild = np.nanmax(variances) > OUTLIER * usual > 0  # a few wrong targets say nothing about the others
+    value = usual if wild else float(np.nanmean(variances))
+    return value * ((rows - 1) / rows if whole else 1.0), "the variance of the targets, a prediction of their mean"
 
 
 def _bce(sights: list[dict[str, Any]]) -> tuple[float | None, str]:

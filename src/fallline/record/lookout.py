@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch.optim.optimizer import Optimizer
 from fallline.record import batch, hessian, measure
 from fallline.record import graph as autograd
 from fallline.record.catalog import Catalog
-from fallline.record.modes import Mode
+from fallline.record.modes import modes
 from fallline.record.pace import Pace
 from fallline.record.store import Store
 
@@ -20,6 +20,7 @@ SPIKES = 20  # most batches with a spike of the loss that are described
 ALLOWANCE = 0.10  # seconds that curvature may take on top of its share, so that a short training is seen too
 SHARE = 0.01  # of the training's time that curvature may take
 SPACING = 1.25  # factor between the updates at which it is taken
+PATIENCE = 0.05  # share of the updates so far to wait where time does not allow it
 
 
 class Lookout:
@@ -54,14 +55,24 @@ class Lookout:
             target=measure.loss_sight(graph, loss).get("target"), inputs=batch.unusual_rows(graph),
         )  # fmt: skip
 
-    def curvature(self, loss: Tensor, graph: autograd.Graph, acting: Sequence[Mode], step: int, elapsed: float) -> None:
-        """Take the curvature of this batch's loss where descent stalls, if its share of the time allows.
+    def due(self, step: int) -> bool:
+        """Whether the curvature should be looked at: descent stalls, and the last look is some time ago."""
+        return step >= self._next and self.pace.stalled
+
+    def curvature(self, loss: Tensor, step: int, elapsed: float) -> None:
+        """Take the curvature of this batch's loss, if its share of the time allows.
 
         To be called while there are no hooks on the nodes of the graph: each product would call them.
         """
         cost = self._cost or 2 * hessian.STEPS * elapsed / max(1, self.pace.count)
-        if step < self._next or not self.pace.stalled or self._spent + cost > ALLOWANCE + SHARE * elapsed:
+        if self._spent + cost > ALLOWANCE + SHARE * elapsed:
+            self._next = step + 1 + step * PATIENCE
             return
+        graph = autograd.read(loss)
+        if graph is None:
+            return
+        self.catalog.learn(graph, step)
+        acting = [mode for mode, _ in modes(graph)]
         start, self._next = self.clock(), step * SPACING
         optimizers = [(key, o) for key, reference in self._optimizers.items() if (o := reference()) is not None]
         held = {id(p): (key, o) for key, o in optimizers for group in o.param_groups for p in group["params"]}

@@ -264,6 +264,8 @@ class Recorder:
             return []
         if self._lookout.spiked:
             self._lookout.describe_spike(loss, self.step)
+        if scale is None and loss.numel() == 1 and self._lookout.due(self.step):
+            self._look_at_curvature(loss)
         if self._sample is None or len(self._sample.sights) >= BACKWARDS:
             return []
         return self._observe(loss, self._sample, scale)
@@ -288,13 +290,6 @@ class Recorder:
         self.catalog.learn(graph, self.step)
         if not loss.is_cpu:
             self._lookout.hear(float(loss.detach()))
-        acting = list(modes(graph))
-        self._inside = True  # the gradients it takes are none of the training's
-        try:
-            began = self._began if self._began is not None else self.clock()
-            self._lookout.curvature(loss, graph, [mode for mode, _ in acting], self.step, self.clock() - began)
-        finally:
-            self._inside = False
         handles = []
         for call in graph.calls:
             layer = self.catalog.layer(call.weight)
@@ -310,13 +305,21 @@ class Recorder:
                 hook = functools.partial(self._on_activation, sample, layer, call.kind, autograd.op_name(node))
                 handles.append(node.register_hook(self._safely(hook)))
         sight = measure.loss_sight(graph, loss, scale)
-        sight["modes"] = [{**mode, "after": self.catalog.name_of(weight)} for mode, weight in acting]
+        sight["modes"] = [{**mode, "after": self.catalog.name_of(weight)} for mode, weight in modes(graph)]
         if self._samples < FIRST:
             sight["inputs"] = [
                 {"layer": self.catalog.layer(call.weight), **features} for call, features in batch.inputs(graph)
             ]
         sample.sights.append(sight)
         return handles
+
+    def _look_at_curvature(self, loss: Tensor) -> None:
+        began = self._began if self._began is not None else self.clock()
+        self._inside = True  # the gradients it takes are none of the training's
+        try:
+            self._lookout.curvature(loss, self.step, self.clock() - began)
+        finally:
+            self._inside = False
 
     def _on_call(
         self,

@@ -17,10 +17,12 @@ from fallline.diagnosis.finding import Prescription
 from fallline.treatment import trial as trials
 from fallline.treatment.remedies import BY_NAME
 from fallline.treatment.trial import Comparison, Limits, Program, Trial
+from fallline.treatment.ward import Ward
 
 SECONDS = 30.0  # of training that the untreated program may take before it is stopped
 TRIAL_SECONDS = 12.0  # of training that a trial may take, measured on the untreated program
-SINGLES = 10  # remedies tried one by one
+SINGLES = 16  # remedies tried one by one
+PATIENCE = 100.0  # seconds after which no further one is begun
 PAIRS = 4  # combinations of two
 SEEDS = (0, 1)
 CLOSE = 0.005  # of the scale: among remedies this close to the best the mildest is chosen
@@ -54,14 +56,15 @@ def fix(program: Program, root: Path, progress: Progress = lambda message: None)
     """
     started = time.perf_counter()
     workers = max(1, min(2, os.cpu_count() or 1))
-    with ThreadPoolExecutor(workers) as pool:
+    source = None if program.module else Path(program.path)
+    with Ward(source) as ward, ThreadPoolExecutor(workers) as pool:
         progress("running the program as it is")
         first = Limits(seconds=SECONDS, wall=SECONDS * 4 + trials.GRACE)
         untreated = list(
-            pool.map(lambda seed: trials.run(program, (), seed, first, root, keep=seed == SEEDS[0]), SEEDS)
+            pool.map(lambda seed: trials.run(program, (), seed, first, root, seed == SEEDS[0], ward.run), SEEDS)
         )
         limits = _limits(untreated[0])
-        clinic = _Clinic(program, root, limits, untreated, pool, workers, progress)
+        clinic = _Clinic(program, root, limits, untreated, pool, ward, workers, progress)
         comparisons = clinic.singles(candidates(untreated[0]))
         if not any(c.better and c.solved for c in comparisons):
             comparisons += clinic.pairs(comparisons)
@@ -111,6 +114,7 @@ class _Clinic:
     limits: Limits
     untreated: list[Trial]
     pool: ThreadPoolExecutor
+    ward: Ward
     workers: int
     progress: Progress
 
@@ -134,18 +138,20 @@ class _Clinic:
 
     def _try(self, combinations: Sequence[tuple[Prescription, ...]]) -> list[Comparison]:
         results: list[Comparison] = []
+        began = time.perf_counter()
         for start in range(0, len(combinations), self.workers):
             batch = combinations[start : start + self.workers]
             for number, remedies in enumerate(batch, start + 1):
                 self.progress(f"trial {number} of {len(combinations)}: {describe(remedies)}")
             done = self.pool.map(lambda remedies: self._run(remedies, SEEDS[0]), batch)
             results += [trials.compare(self.untreated[0], trial) for trial in done]
-            if any(c.better and c.solved for c in results):
+            solved = any(c.better and c.solved for c in results)
+            if solved or time.perf_counter() - began > PATIENCE:
                 break
         return results
 
     def _run(self, remedies: tuple[Prescription, ...], seed: int) -> Trial:
-        return trials.run(self.program, remedies, seed, self.limits, self.root)
+        return trials.run(self.program, remedies, seed, self.limits, self.root, start=self.ward.run)
 
     def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison]]:
         """The mildest of the best that is better with every seed."""

@@ -17,6 +17,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, 
 from torch.overrides import TorchFunctionMode
 
 from fallline.record import graph, names
+from fallline.treatment.scaler import Scaler
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -35,6 +36,7 @@ ACTIVATION_CALLS = frozenset(
         "hardtanh relu6 hardsigmoid hardswish leaky_relu leaky_relu_ rrelu threshold softsign logsigmoid prelu softmax"
     ).split()
 )
+DROPOUTS = frozenset(("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout").split())
 MULTIPLICATIONS = frozenset(("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm mv addmm").split())
 
 
@@ -47,6 +49,8 @@ class Edit:
     shortcut: bool = False  # add the layer's input to its output
     bridge: bool = False  # pass the layer's input on instead of its output
     squeeze: bool | None = None  # while training, take the last dimension away (True) or add one (False)
+    scaler: Scaler | None = None  # what its input goes through
+    affine: tuple[float, float] | None = None  # factor and shift of its output
 
 
 class Surgery(TorchFunctionMode):
@@ -55,6 +59,8 @@ class Surgery(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.edits: dict[int, Edit] = {}
+        self.dropout: float | None = None  # share that every dropout drops, instead of the program's own
+        self.group_norm = False  # instead of batch norm
         self._current: int | None = None
 
     def edit(self, weight: Tensor) -> Edit:
@@ -74,10 +80,21 @@ class Surgery(TorchFunctionMode):
             replacement = self.edits[self._current].activation
             if replacement is not None and args:
                 return replacement(args[0])
+        if name in DROPOUTS and self.dropout is not None and "p" in kwargs:
+            kwargs = {**kwargs, "p": self.dropout}
+        if name == "batch_norm" and self.group_norm and len(args) >= 1 and "weight" in kwargs:
+            return torch.nn.functional.group_norm(args[0], 1, kwargs["weight"], kwargs["bias"], kwargs["eps"])
+        if name in MULTIPLICATIONS and self.edits:
+            args = self._before(args)
         output = func(*args, **kwargs)
         if name in MULTIPLICATIONS and self.edits:
             output = self._after(args, output)
         return output
+
+    def _before(self, args: Sequence[Any]) -> Sequence[Any]:
+        weight = next((w for a in args[1:3] if (w := _leaf(a)) is not None and w.ndim > 1), None)
+        edit = self.edits.get(id(weight))
+        return args if edit is None or edit.scaler is None else (edit.scaler(args[0]), *args[1:])
 
     def _after(self, args: Sequence[Any], output: Any) -> Any:
         weight = next((w for a in args[:3] if (w := _leaf(a)) is not None), None)
@@ -91,6 +108,8 @@ class Surgery(TorchFunctionMode):
             output = args[0] if edit.bridge else output + args[0]
         if edit.normalise:
             output = _normalised(output)
+        if edit.affine is not None:
+            output = output * edit.affine[0] + edit.affine[1]
         if edit.squeeze is not None and torch.is_grad_enabled():
             output = output.squeeze(-1) if edit.squeeze else output.unsqueeze(-1)
         return output
@@ -120,9 +139,11 @@ class Patient:
     def __init__(self) -> None:
         self.surgery = Surgery()
         self.optimizers: list[weakref.ref[Optimizer]] = []
+        self.loss = float("nan")  # of the last backward
         self._unmet: list[weakref.ref[Optimizer]] = []
         self._ready: list[tuple[Sequence[str], Callable[[list[Tensor]], None]]] = []
         self._first_sight: list[Callable[[Optimizer], None]] = []
+        self._before_forward: list[Callable[[torch.nn.Module], None]] = []
         self._before_update: list[Callable[[list[Tensor]], None]] = []
         self._before_step: list[Callable[[Optimizer], None]] = []
         self._after_step: list[Callable[[Optimizer], None]] = []
@@ -136,6 +157,10 @@ class Patient:
     def for_each_optimizer(self, act: Callable[[Optimizer], None]) -> None:
         """Call ``act`` with every optimizer, once, before its first step."""
         self._first_sight.append(act)
+
+    def before_forward(self, act: Callable[[torch.nn.Module], None]) -> None:
+        """Call ``act`` with every module that is about to be used in a forward pass with gradients."""
+        self._before_forward.append(act)
 
     def before_update(self, act: Callable[[list[Tensor]], None]) -> None:
         """Call ``act`` before every update with the parameters that have a gradient, also where no optimizer steps."""
@@ -155,7 +180,7 @@ class Patient:
         placed = ExitStack()
         placed.enter_context(self.surgery)
         for handle in (
-            register_module_forward_pre_hook(lambda module, args: self._attend()),
+            register_module_forward_pre_hook(self._module_begins),
             register_optimizer_step_pre_hook(self._step_begins),
             register_optimizer_step_post_hook(self._step_ends),
         ):
@@ -165,6 +190,8 @@ class Patient:
         @functools.wraps(backward)
         def attended(tensors: Any, *args: Any, **kwargs: Any) -> None:
             self._meet_optimizers()
+            if isinstance(tensors, Tensor) and tensors.numel() == 1:
+                self.loss = float(tensors.detach())
             by_hand = graph.read(tensors) if not self.optimizers and isinstance(tensors, Tensor) else None
             backward(tensors, *args, **kwargs)
             self._attend()
@@ -198,6 +225,12 @@ class Patient:
             else:
                 with torch.no_grad():
                     act(tensors)
+
+    def _module_begins(self, module: torch.nn.Module, args: Any) -> None:
+        self._attend()
+        if torch.is_grad_enabled():
+            for act in self._before_forward:
+                act(module)
 
     def _meet_optimizers(self) -> None:
         while self._unmet:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,10 +18,16 @@ from fallline.diagnosis.outcome import judge
 from fallline.record.run import Run, Training, read
 from fallline.treatment import child
 from fallline.treatment.prescribe import prescribe
+from fallline.treatment.ward import Ending, alone
 
 BUDGET = 0.10  # a trial may measure more often than a normal run: evidence is its purpose
 CLEARLY = 0.05  # a loss is clearly better when it is lower by this share of the constant prediction's loss (or its own)
+SOUND = 0.8  # share of the last losses that must be finite: a batch that is skipped may still give NaN
+UNSEEN = frozenset({"wrong-mode"})  # faults that may spoil the evaluation alone: a cure need not lower the loss
 GRACE = 60.0  # seconds a trial may take beyond five times the untreated program
+
+
+Start = Callable[[Path, float | None], Ending]
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,11 @@ def run(
     limits: Limits,
     root: Path,
     keep: bool = False,
-    passthrough: bool = False,
+    start: Start = alone,
 ) -> Trial:
     """Run one trial in a process of its own and read what it recorded.
 
-    ``keep``: leave its record under ``root``. ``passthrough``: its output is the user's and it takes as many threads as
-    it likes (for the last, full run); otherwise its output is kept from the terminal.
+    ``keep``: leave its record under ``root``. ``start``: what runs the process, given a description and a time limit.
     """
     spec = {
         "program": program.path, "args": list(program.args), "module": program.module, "seed": seed,
@@ -97,29 +99,13 @@ def run(
         spec["root"] = str(root.absolute()) if keep else folder
         file = Path(folder) / "spec.json"
         file.write_text(json.dumps(spec))
-        environment = dict(os.environ) | ({} if passthrough else {"OMP_NUM_THREADS": "1"})
-        command = [sys.executable, "-m", "fallline.treatment.child", str(file)]
-        output = None if passthrough else subprocess.PIPE
-        status, error, printed = 124, f"ended after {limits.wall} s", ""
-        try:
-            done = subprocess.run(
-                command,
-                env=environment,
-                stdout=output,
-                stderr=output,
-                stdin=subprocess.DEVNULL,
-                timeout=limits.wall,
-                check=False,
-            )
-            status, error = done.returncode, (done.stderr or b"").decode(errors="replace")[-2000:]
-            printed = (done.stdout or b"").decode(errors="replace").strip()
-        except subprocess.TimeoutExpired as late:
-            error = f"ended after {late.timeout:.0f} s"
+        ended = start(file, limits.wall)
         seconds = time.perf_counter() - started
         where = file.with_name(child.FOLDER)
         recorded = read(where.read_text()) if where.is_file() else None
     judged = prescribe(diagnose(recorded), recorded) if recorded is not None else None
-    return Trial(tuple(remedies), seed, recorded, judged, status, seconds, error, printed.rpartition("\n")[2][:200])
+    last = ended.printed.strip().rpartition("\n")[2][:200]
+    return Trial(tuple(remedies), seed, recorded, judged, ended.status, seconds, ended.complaint[-2000:], last)
 
 
 def end_loss(trial: Trial, updates: int) -> float:
@@ -130,8 +116,9 @@ def end_loss(trial: Trial, updates: int) -> float:
     loss = training.loss[:updates]
     if len(loss) < 0.9 * updates:
         return math.inf
-    tail = loss[-max(1, len(loss) // 10) :]
-    return float(np.median(tail)) if np.isfinite(tail).all() else math.inf
+    tail = loss[-max(5, len(loss) // 10) :]
+    finite = tail[np.isfinite(tail)]
+    return float(np.median(finite)) if len(finite) >= SOUND * len(tail) else math.inf
 
 
 @dataclass(frozen=True)
@@ -150,7 +137,8 @@ class Comparison:
     def better(self) -> bool:
         """Clearly lower at the same number of updates, and nothing new broke."""
         broke = self.new and not self.solved
-        return self.gain > CLEARLY and not broke
+        unseen = not self.new and self.gain > -CLEARLY and not UNSEEN.isdisjoint(self.cleared)
+        return (self.gain > CLEARLY and not broke) or unseen
 
     @property
     def gain(self) -> float:

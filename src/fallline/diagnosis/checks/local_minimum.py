@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.landscape import Landscape, landscapes, why_none
-from fallline.diagnosis.outcome import LEARNED, judge
+from fallline.diagnosis.outcome import LEARNED, Outcome, judge
 from fallline.record.run import Run, Training
 
 
@@ -41,22 +41,29 @@ class LocalMinimum:
         late = look.step - int(training.steps["step"][0]) >= self.late * len(training.loss)
         linear = len(training.layers) == 1 and not any(layer.activation for layer in training.layers)
         arrived = look.smallest > self.positive * look.largest > 0 and float(look.gains.sum()) < self.gain
-        poor = outcome.finite and outcome.trivial is not None and outcome.explained < LEARNED
+        poor = outcome.stuck or (outcome.finite and outcome.trivial is not None and outcome.explained < LEARNED)
         if not poor or outcome.contested or outcome.diverged or linear or not late or not arrived:
             return None
         return Finding(
             self.code, "error", f"local minimum at {text(outcome.last)}",
             f"At step {look.step} the gradient is {text(look.gradient)} and the curvatures, {text(look.smallest)} to "
             f"{text(look.largest)}, are all positive: the loss of {text(outcome.last)} is the lowest around. "
-            f"{outcome.meaning[:1].upper() + outcome.meaning[1:] or 'A constant prediction'} gives "
-            f"{text(outcome.trivial or 0.0)}, so a better minimum must lie elsewhere.",
+            f"{_yardstick(outcome)}, so a better minimum must lie elsewhere.",
             "The loss has several valleys, and descent ends at the bottom of the one it starts in. More updates or "
             "another learning rate change nothing. Start from several places, or from values that are known to be "
             "near.",
             "Starts from other places end at the same loss.",
             (), (look.step, int(training.steps["step"][-1])),
             {
-                "loss": outcome.last, "trivial": outcome.trivial or 0.0, "smallest": look.smallest,
+                "loss": outcome.last, "smallest": look.smallest,
                 "largest": look.largest, "gradient": look.gradient, "gain": float(look.gains.sum()),
             },
         )  # fmt: skip
+
+
+def _yardstick(outcome: Outcome) -> str:
+    """What shows that the loss is poor."""
+    if outcome.trivial is None:
+        return f"It began at {text(outcome.first)}"
+    meaning = outcome.meaning[:1].upper() + outcome.meaning[1:]
+    return f"{meaning} gives {text(outcome.trivial)}"

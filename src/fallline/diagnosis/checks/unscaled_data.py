@@ -27,7 +27,7 @@ class UnscaledData:
     small: float = 0.01  # RMS of the inputs
     target: float = 30.0  # RMS of the targets of a regression
     explained: float = 0.5  # of the trivial loss
-    sane: tuple[float, float] = (0.5, 0.02)  # learning rates (η / (1 − β); adaptive) that fit scaled data
+    sane: tuple[float, float] = (1.0, 0.02)  # learning rates (η / (1 − β); adaptive) that fit scaled data
 
     def look(self, run: Run) -> Finding | None:
         looked = False

@@ -1,0 +1,125 @@
+"""Another place to start from."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fallline.diagnosis.finding import Finding, Prescription
+from fallline.record.run import Parameter, Run
+from fallline.treatment.patient import Patient
+
+NOISE = 0.1  # standard deviation of what is added at a saddle
+SEARCH = 0.4  # share of the updates that the search for a start takes
+SPREAD = 1.0  # standard deviation of the logarithm of the factor on every parameter
+SHIFT = 0.5  # standard deviation of what is added to it
+FEW = 64  # parameters up to which a random search is worth its time
+
+
+@dataclass(frozen=True)
+class Perturb:
+    """Noise on the first weights, which leaves a saddle (Jin et al. 2017)."""
+
+    name: str = "perturb"
+    treats: frozenset[str] = frozenset({"saddle-point", "symmetric-units"})
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """One dose, on everything that is trained."""
+        weights = [p.name for p in _trained(run)]
+        why = f"first weights with noise of {NOISE:g} added"
+        return [Prescription(self.name, {"weights": weights}, why)] if weights else []
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """Before the first forward pass, with a random generator of its own."""
+        for position, name in enumerate(args["weights"]):
+            patient.when_ready([name], functools.partial(_shake, position))
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """After the model is made."""
+        return (
+            "with torch.no_grad():  # once, before training\n    for p in model.parameters():\n"
+            f"        p.add_({NOISE:g} * torch.randn_like(p))"
+        )
+
+
+@dataclass(frozen=True)
+class Search:
+    """A better start for a model of few parameters: the best of many random ones, by their loss, is descended from."""
+
+    name: str = "search-start"
+    treats: frozenset[str] = frozenset({"local-minimum"})
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """One dose: a share of the program's own updates is spent on the search."""
+        trained = _trained(run)
+        starts = int(SEARCH * max((len(t.loss) for t in run.trainings), default=0))
+        if not trained or sum(p.numel for p in trained) > FEW or starts < 2:
+            return []
+        why = f"descent from the best of {starts} random starts"
+        return [Prescription(self.name, {"weights": [p.name for p in trained], "starts": starts}, why)]
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """Try another start at each of the first updates, in place of the update, then go on from the best."""
+        first: list[Tensor] = []
+        best: list[Tensor] = []
+        held: list[Tensor] = []
+        tried = {"count": 0, "loss": math.inf}
+        generator = torch.Generator().manual_seed(0)
+
+        def hold(tensors: list[Tensor]) -> None:
+            held.extend(tensors)
+            first.extend(t.detach().clone() for t in tensors)
+
+        def search(parameters: list[Tensor]) -> None:
+            if not held or tried["count"] > args["starts"]:
+                return
+            tried["count"] += 1
+            if patient.loss < tried["loss"]:
+                tried["loss"] = patient.loss
+                best[:] = [t.detach().clone() for t in held]
+            for parameter in parameters:
+                if parameter.grad is not None:
+                    parameter.grad.zero_()
+            last = tried["count"] > args["starts"]
+            with torch.no_grad():
+                for tensor, origin, good in zip(held, first, best or first, strict=True):
+                    tensor.copy_(good if last else _elsewhere(origin, generator))
+
+        patient.when_ready(args["weights"], hold)
+        patient.before_update(search)
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """A loop before the training loop."""
+        return (
+            "start, tried = [p.detach().clone() for p in model.parameters()], []\n"
+            f"with torch.no_grad():  # before training: the best of {args['starts']} random starts\n"
+            f"    for _ in range({args['starts']}):\n"
+            "        for p, s in zip(model.parameters(), start):\n"
+            f"            p.copy_(s * torch.exp({SPREAD:g} * torch.randn_like(s)) + {SHIFT:g} * torch.randn_like(s))\n"
+            "        values = [p.clone() for p in model.parameters()]\n"
+            "        tried.append((float(criterion(model(x), y)), values))\n"
+            "    for p, value in zip(model.parameters(), min(tried, key=lambda pair: pair[0])[1]):\n"
+            "        p.copy_(value)"
+        )
+
+
+def _trained(run: Run) -> list[Parameter]:
+    held = set().union(*(o.parameters for o in run.optimizers))
+    return [p for p in run.parameters if p.trainable and p.id in held]
+
+
+def _shake(seed: int, tensors: list[Tensor]) -> None:
+    for tensor in tensors:
+        generator = torch.Generator(device=tensor.device).manual_seed(seed)
+        noise = torch.randn(tensor.shape, generator=generator, device=tensor.device, dtype=tensor.dtype)
+        tensor.add_(NOISE * noise)
+
+
+def _elsewhere(origin: Tensor, generator: torch.Generator) -> Tensor:
+    factor, shift = (torch.randn(origin.shape, generator=generator).to(origin) for _ in range(2))
+    return origin * torch.exp(SPREAD * factor) + SHIFT * shift

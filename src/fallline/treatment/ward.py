@@ -1,0 +1,209 @@
+"""Processes for trials: one that has PyTorch loaded and forks itself for each, where that is safe.
+
+Loading PyTorch takes longer than many a small training. ``python -m fallline.treatment.ward MODULES`` loads it once and
+then reads one line of JSON for each trial, forks, and answers with the process's number and later with its status.
+"""
+
+from __future__ import annotations
+
+import ast
+import atexit
+import contextlib
+import importlib
+import json
+import os
+import queue
+import select
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FORKS = sys.platform == "linux"  # elsewhere system libraries may not survive it
+PRELOADED = ("numpy", "scipy", "sklearn", "pandas")  # slow to import, and the same in every process
+POLL = 0.02  # seconds between two looks at the trials that have ended
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the process of a trial ended."""
+
+    status: int
+    printed: str
+    complaint: str  # what it wrote to standard error
+
+
+class Ward:
+    """A place to run trials in; use it in a ``with`` statement. Its methods may be called from several threads."""
+
+    def __init__(self, program: Path | None = None) -> None:
+        self._modules = sorted(_imports(program)) if program is not None else []
+        self._server: subprocess.Popen[str] | None = None
+        self._answers: dict[str, queue.Queue[dict[str, int]]] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Ward:
+        if FORKS:
+            command = [sys.executable, "-m", __name__, *self._modules]
+            self._server = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                env=dict(os.environ, OMP_NUM_THREADS="1"),
+            )  # fmt: skip
+            threading.Thread(target=self._listen, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._server is not None:
+            assert self._server.stdin is not None
+            with contextlib.suppress(OSError):
+                self._server.stdin.close()  # it ends the trials that still run, and itself
+            self._server.wait()
+
+    def run(self, spec: Path, wall: float | None) -> Ending:
+        """Run the trial that a file describes, one thread a trial; after ``wall`` seconds it is ended (status 124)."""
+        if self._server is None:
+            return alone(spec, wall)
+        out, err = spec.with_name("out"), spec.with_name("err")
+        answers: queue.Queue[dict[str, int]] = queue.Queue()
+        with self._lock:
+            self._answers[str(spec)] = answers
+            assert self._server.stdin is not None
+            try:
+                self._server.stdin.write(json.dumps({"spec": str(spec), "out": str(out), "err": str(err)}) + "\n")
+                self._server.stdin.flush()
+            except OSError:
+                return alone(spec, wall)
+        status = self._await(answers, wall)
+        if status is None:
+            return alone(spec, wall)
+        printed, complaint = (path.read_text(errors="replace") if path.exists() else "" for path in (out, err))
+        return Ending(status, printed, complaint if status != 124 else f"ended after {wall:.0f} s")
+
+    def _await(self, answers: queue.Queue[dict[str, int]], wall: float | None) -> int | None:
+        """The status of a trial's process; None where the server is gone."""
+        process: int | None = None
+        try:
+            while True:
+                answer = answers.get(timeout=wall)
+                if "status" in answer:
+                    return answer["status"]
+                if "gone" in answer:
+                    return None
+                process = answer["process"]
+        except queue.Empty:
+            if process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process, signal.SIGKILL)
+            return 124
+
+    def _listen(self) -> None:
+        assert self._server is not None
+        assert self._server.stdout is not None
+        for line in self._server.stdout:
+            answer = json.loads(line)
+            self._answers[answer.pop("spec")].put(answer)
+        for answers in self._answers.values():
+            answers.put({"gone": 1})
+
+
+def alone(spec: Path, wall: float | None, passthrough: bool = False) -> Ending:
+    """Run a trial in a fresh process. ``passthrough``: its output is the user's, and it may use every core."""
+    environment = dict(os.environ) | ({} if passthrough else {"OMP_NUM_THREADS": "1"})
+    output = None if passthrough else subprocess.PIPE
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "fallline.treatment.child", str(spec)],
+            env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, timeout=wall, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as late:
+        return Ending(124, "", f"ended after {late.timeout:.0f} s")
+    printed, complaint = ((text or b"").decode(errors="replace") for text in (done.stdout, done.stderr))
+    return Ending(done.returncode, printed, complaint)
+
+
+def _imports(program: Path) -> set[str]:
+    """What a program imports of the modules that are worth loading beforehand."""
+    try:
+        tree = ast.parse(program.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return {name for name in found if name.partition(".")[0] in PRELOADED}
+
+
+# -- the server's side -------------------------------------------------------------------------------------------------
+
+
+def serve(modules: Iterable[str]) -> None:
+    """Load everything that trials need, then fork for each line of standard input until it ends."""
+    importlib.import_module("fallline.treatment.child")
+    for module in modules:
+        with contextlib.suppress(ImportError):  # the program will say so itself
+            importlib.import_module(module)
+    running: dict[int, str] = {}
+    pending = b""
+    while True:
+        ready, _, _ = select.select([0], [], [], POLL if running else None)
+        if ready:
+            data = os.read(0, 65536)
+            if not data:
+                break
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                job = json.loads(line)
+                process = os.fork()
+                if not process:
+                    _be_a_trial(job)
+                running[process] = job["spec"]
+                _answer(spec=job["spec"], process=process)
+        _collect(running)
+    for process in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process, signal.SIGKILL)
+
+
+def _collect(running: dict[int, str]) -> None:
+    for process in list(running):
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            _answer(spec=running.pop(process), status=os.waitstatus_to_exitcode(status))
+
+
+def _answer(**what: Any) -> None:
+    os.write(1, (json.dumps(what) + "\n").encode())
+
+
+def _be_a_trial(job: dict[str, str]) -> None:
+    """What the forked process does: be the trial, and end as a program of its own would."""
+    status = 1
+    try:
+        os.setsid()  # so that it can be ended with everything it started
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for stream, path in ((1, job["out"]), (2, job["err"])):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
+        from fallline.treatment import child
+
+        status = child.main(job["spec"])
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(BaseException):  # a program's exit handlers may do anything
+            threading._shutdown()  # type: ignore[attr-defined]
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status & 0xFF)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1:])
