@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,7 @@ class UnscaledData:
         adaptive = training.optimizer.kind in ADAPTIVE
         if not targets or (len(training.layers) < 2 and not adaptive):
             return None  # a linear model's curvature does not depend on its targets
-        size = max(_rms(t) for t in targets[:5])
+        size = statistics.median(_rms(t) for t in targets)  # a few wrong ones are another matter
         if not size >= self.target:
             return None
         mean = sum(t["mean"] for t in targets) / len(targets)
