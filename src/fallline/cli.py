@@ -61,6 +61,22 @@ def fix(
     sys.exit(api.fix(script, args or [], module, json_file, apply, root))
 
 
+@app.command(context_settings=PASS_ON)
+def backprop(
+    script: Script,
+    args: Arguments = None,
+    module: AsModule = False,
+    json_file: JsonFile = None,
+    plot: Annotated[Path | None, typer.Option(metavar="F", help="Draw the graph to this file (svg or png).")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Check each gradient against finite differences.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List every operation, however many.")] = False,
+) -> None:
+    """Run a program until its first backward pass, and show every factor of the chain rule in it."""
+    from fallline import api
+
+    sys.exit(api.backprop_program(script, args or [], module, json_file, plot, verify, everything))
+
+
 @app.command()
 def runs(root: Root = Path("runs")) -> None:
     """List the recorded runs."""
