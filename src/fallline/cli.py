@@ -103,6 +103,22 @@ def diagnose(name: RunName, root: Root = Path("runs"), json_file: JsonFile = Non
 
 
 @app.command()
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="A finding's code; without it all are listed.")
+    ] = None,
+    example: Annotated[bool, typer.Option("--example", help="Print only the sick program.")] = False,
+) -> None:
+    """Explain a finding: what it sees, why it matters, what to do, and a program that has it."""
+    from fallline.view import explain as pages
+
+    try:
+        typer.echo(pages.listing() if code is None else pages.example(code) if example else pages.explain(code))
+    except pages.UnknownCodeError as error:
+        _fail(str(error))
+
+
+@app.command()
 def export(
     name: RunName,
     form: Annotated[str, typer.Option("--format", metavar="jsonl|csv")] = "jsonl",
