@@ -247,6 +247,7 @@ def backprop(model: Any, x: Any, y: Any = None, loss_fn: Callable[..., Any] | No
     Raises:
         TypeError: ``model`` cannot be called, or there is a target and no ``loss_fn``.
         ValueError: the loss is not one number, or no tensor with ``requires_grad`` leads to it.
+        RuntimeError: PyTorch cannot go backward through this graph; the message is its own.
     """
     from fallline.view.backprop_report import Backprop
     from fallline.watch.backward import trace_call

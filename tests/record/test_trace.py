@@ -83,7 +83,23 @@ def in_place() -> Callable[[], Tensor]:
         F.relu_(h)
         h = h * 2
         h[:, 0] += 1.0  # writes into a view
-        return h.pow(2).mean()
+        gathered = torch.zeros(7, 6, dtype=DTYPE)
+        gathered[:, 2] = h[:, 1] * 2  # and into one of a constant
+        gathered[0] += h[1]
+        return (h + gathered).pow(2).mean()
+
+    return run
+
+
+def cut() -> Callable[[], Tensor]:
+    """No gradient flows through what is detached, compared or computed under no_grad."""
+    w, x = torch.randn(4, 3, dtype=DTYPE, requires_grad=True), torch.randn(5, 4, dtype=DTYPE)
+
+    def run() -> Tensor:
+        h = x @ w
+        with torch.no_grad():
+            scale = h.pow(2).mean()
+        return (h / scale + h * h.detach() + torch.where(h > 0, h, 2 * h)).pow(2).mean()
 
     return run
 
@@ -93,7 +109,7 @@ def by_hand() -> Callable[[], Tensor]:
     return lambda: Cube.apply(x @ w).mean()
 
 
-PROGRAMS = [mlp, convolutions, lstm, attention, plain, in_place, by_hand]
+PROGRAMS = [mlp, convolutions, lstm, attention, plain, in_place, cut, by_hand]
 
 
 def traced(run: Callable[[], Tensor], keep: bool = False, model: nn.Module | None = None) -> tuple[Trace, Tensor]:

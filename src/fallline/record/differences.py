@@ -36,23 +36,66 @@ class Change:
     by: Tensor
 
 
-def replay(tape: Tape, slot: int, change: Change | None = None) -> float:
-    """The value in ``slot``, the loss, when the kept forward pass is done again in float64.
+def dead_ends(tape: Tape) -> set[int]:
+    """The operations through which no gradient flows: ``detach``, comparisons, what is computed under ``no_grad``.
+
+    For the gradient their outputs are constants. Inside a hand-written ``autograd.Function`` gradients are off, too;
+    what such a forward computes counts if it leads to a tensor that has a gradient in the end.
+    """
+    wanted: set[int] = set()  # slots that operations inside hand-written functions read
+    dead: set[int] = set()
+    for index in reversed(range(len(tape.operations))):
+        operation = tape.operations[index]
+        slots = [slot for _, slot in operation.outputs]
+        if any(tape._held[slot].requires_grad or slot in wanted for slot in slots):
+            if not operation.differentiated:
+                wanted |= {leaf.number for leaf in tree_leaves((operation.args, operation.kwargs)) if _is_slot(leaf)}
+        else:
+            dead.add(index)
+    return dead
+
+
+def _is_slot(leaf: object) -> bool:
+    return isinstance(leaf, Slot)
+
+
+class Replay:
+    """A kept forward pass that can be done again in float64, with one tensor changed.
+
+    Attributes:
+        loss: its result without a change.
 
     Raises:
         ReplayError: an operation does not exist in float64, or draws random numbers in a way that is not known.
     """
-    values: dict[int, Tensor] = {number: _double(x) for number, x in tape.outside.items()}
-    if change is not None and change.operation is None:
-        values[change.slot] = values[change.slot] + change.by
-    with torch.no_grad():
-        for index, operation in enumerate(tape.operations):
-            _again(operation, values)
-            if change is not None and change.operation == index:
-                values[change.slot].add_(change.by)
-    if slot not in values:
-        raise ReplayError("the loss was computed out of sight")
-    return float(values[slot])
+
+    def __init__(self, tape: Tape, loss: Tensor) -> None:
+        self.tape, self.target = tape, tape.slot(loss)
+        self._dead = dead_ends(tape)
+        self._constants: dict[int, list[Tensor]] = {}
+        self.loss = self.run(None)
+
+    def run(self, change: Change | None) -> float:
+        """The loss."""
+        values: dict[int, Tensor] = {number: _double(x) for number, x in self.tape.outside.items()}
+        if change is not None and change.operation is None:
+            values[change.slot] = values[change.slot] + change.by
+        with torch.no_grad():
+            for index, operation in enumerate(self.tape.operations):
+                self._do(index, operation, values)
+                if change is not None and change.operation == index:
+                    values[change.slot].add_(change.by)
+        if self.target not in values:
+            raise ReplayError("the loss was computed out of sight")
+        return float(values[self.target])
+
+    def _do(self, index: int, operation: Operation, values: dict[int, Tensor]) -> None:
+        if index in self._constants:
+            _settle(operation, self._constants[index], values)
+            return
+        _again(operation, values)
+        if index in self._dead:  # of the first run, which changes nothing
+            self._constants[index] = [values[number].clone() for _, number in operation.outputs]
 
 
 def _again(operation: Operation, values: dict[int, Tensor]) -> None:
@@ -88,11 +131,15 @@ def _draw(operation: Operation, args: Any, values: dict[int, Tensor]) -> None:
         drawn[0] = x * drawn[1] / (1 - share) if train else x
     elif any(word in name for word in ("attention", "rrelu", "rnn", "fractional_max_pool")):
         raise ReplayError(f"{name} draws random numbers inside")
-    for (_, slot), value in zip(operation.outputs, drawn, strict=True):
+    _settle(operation, drawn, values)
+
+
+def _settle(operation: Operation, outputs: list[Tensor], values: dict[int, Tensor]) -> None:
+    for (_, slot), value in zip(operation.outputs, outputs, strict=True):
         if slot in values and values[slot].shape == value.shape:
             values[slot].copy_(value)  # filled in place; views of it must see it
         else:
-            values[slot] = value
+            values[slot] = value.clone()
 
 
 def _wide_type(kind: torch.dtype) -> torch.dtype:
@@ -100,7 +147,7 @@ def _wide_type(kind: torch.dtype) -> torch.dtype:
 
 
 def _double(tensor: Tensor) -> Tensor:
-    return tensor.double() if tensor.is_floating_point() else tensor.clone()
+    return tensor.to(torch.float64, copy=True) if tensor.is_floating_point() else tensor.clone()
 
 
 # -- checking ---------------------------------------------------------------------------------------------------------
@@ -118,12 +165,12 @@ def verify(tape: Tape, loss: Tensor, gradients: Mapping[Key | int, tuple[str, Te
     """
     if tape.overflow:
         return Verification((), (f"the forward pass has more than {len(tape.operations)} operations",))
-    target = tape.slot(loss)
     try:
-        base = replay(tape, target)
+        forward = Replay(tape, loss)
     except ReplayError as error:
         return Verification((), (str(error),))
     value = float(loss.detach().double().reshape(()))
+    base = forward.loss
     if not math.isfinite(base) or abs(base - value) > REPLAYED * max(abs(base), abs(value)):
         return Verification((), (f"the forward pass done again gives {base:.6g}, not the loss {value:.6g}",))
     slots = {id(tensor): tape.slot(tensor) for tensor in tape._held}
@@ -133,15 +180,15 @@ def verify(tape: Tape, loss: Tensor, gradients: Mapping[Key | int, tuple[str, Te
         place = tape.places.get(key) if isinstance(key, tuple) else (None, slots.get(key, -1))
         if place is None or (place[0] is None and place[1] not in tape.outside):
             continue  # a view: what stands on either side of it is checked
-        checks.append(_check(name, tape, (target, base), place, gradient))
+        checks.append(_check(name, forward, place, gradient))
     if len(wanted) > MOST:
         left_out.append(f"{len(wanted) - MOST} of {len(wanted)} gradients: more than are checked at once")
     return Verification(tuple(checks), tuple(left_out))
 
 
-def _check(name: str, tape: Tape, ends: tuple[int, float], place: tuple[int | None, int], gradient: Tensor) -> Check:
-    """One gradient against the differences; ``ends``: the loss's slot and its value."""
-    operation, slot = place
+def _check(name: str, forward: Replay, place: tuple[int | None, int], gradient: Tensor) -> Check:
+    """One gradient against the differences."""
+    (operation, slot), tape = place, forward.tape
     held = (tape.outside[slot] if operation is None else tape._held[slot]).detach()
     g = (gradient if gradient.layout == torch.strided else gradient.to_dense()).detach().cpu()
     if g.is_complex() or held.is_complex():
@@ -150,18 +197,18 @@ def _check(name: str, tape: Tape, ends: tuple[int, float], place: tuple[int | No
         return Check(name, None, "not finite")
     g = g.double()
     h = STEP * (float(held.double().pow(2).mean().sqrt()) or 1.0)
-    noise = RESOLVED * torch.finfo(torch.float64).eps * abs(ends[1]) / h
+    noise = RESOLVED * torch.finfo(torch.float64).eps * abs(forward.loss) / h
     worst, reason = None, "below what a difference in float64 can resolve"
     for direction, usual in _directions(g):
         moved = (h * direction).to(held.device)
-        up = replay(tape, ends[0], Change(slot, operation, moved))
-        down = replay(tape, ends[0], Change(slot, operation, -moved))
+        up = forward.run(Change(slot, operation, moved))
+        down = forward.run(Change(slot, operation, -moved))
         measured, claimed = (up - down) / (2 * h), float((g * direction).sum())
         size = max(abs(measured), abs(claimed), usual)
         if size <= noise:
             continue
         error = abs(measured - claimed) / size
-        if error > KINK and abs(up + down - 2 * ends[1]) / h >= BENT * error * size:
+        if error > KINK and abs(up + down - 2 * forward.loss) / h >= BENT * error * size:
             reason = "at a kink: the slopes on its two sides differ"
             continue
         worst = max(worst or 0.0, error)

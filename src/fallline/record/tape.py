@@ -23,6 +23,7 @@ from fallline.calculus.backprop import Spread, spread
 VALUES = 50_000  # latest values that are remembered, for programs that run long before their first backward
 OPERATIONS = 20_000  # kept for a replay; a longer forward pass is not replayed
 
+PLAIN = (Tensor, nn.Parameter)
 Key = tuple[int, int]  # number of a node, which of its outputs
 
 
@@ -42,6 +43,7 @@ class Operation:
     kwargs: Any
     outputs: tuple[tuple[int, int], ...]  # (place among the flat outputs, slot)
     drawn: tuple[Tensor, ...]  # the outputs' values, where the operation draws random numbers
+    differentiated: bool  # gradients were on; inside a hand-written autograd.Function and under no_grad they are off
 
 
 def key_of(tensor: Tensor) -> Key | None:
@@ -68,7 +70,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of its __init
         self.places: dict[Key, tuple[int, int]] = {}  # → (operation, slot) that made this output
         self.overflow = False
         self._slots: dict[int, int] = {}  # id of a tensor → slot
-        self._versions: dict[int, int] = {}
+        self._versions: dict[int, int] = {}  # id of a tensor, or of the one it is a view of → its latest known version
         self._held: list[Tensor] = []  # so that no id is given twice
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -80,7 +82,8 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of its __init
             self.note(tensor)
         if not (self.keep and self._matters(tensors)):
             return func(*args, **kwargs)
-        packed = tree_map_only(Tensor, self._pack, (args, kwargs))
+        pack = self._pack_whole if func._schema.is_mutable else self._pack
+        packed = tree_map_only(Tensor, pack, (args, kwargs))
         result = func(*args, **kwargs)
         self._append(func, packed, result, tensors)
         return result
@@ -115,37 +118,68 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of its __init
 
     def _pack(self, tensor: Tensor) -> Slot:
         known = self._slots.get(id(tensor))
-        if known is not None and (known in self.written or self._versions[known] == tensor._version):
+        if known is not None and (known in self.written or self._as_left(tensor)):
             return Slot(known)
         slot = self._hold(tensor)  # seen first, or changed meanwhile by something that is not kept
+        self.written.pop(slot, None)
         self.outside[slot] = tensor.detach().clone()
+        return Slot(slot)
+
+    def _as_left(self, tensor: Tensor) -> bool:
+        """Whether nothing but kept operations wrote into it; PyTorch counts a write after it was seen here."""
+        version = self._versions[_root(tensor)]
+        return version - 1 <= tensor._version <= version
+
+    def _pack_whole(self, tensor: Tensor) -> Slot:
+        """As a view of what it is a view of, since what is written into it must reach that."""
+        base, known = tensor._base, self._slots.get(id(tensor), -1)
+        if base is None or known in self.written or type(base) not in PLAIN or not _dense(base):
+            return self._pack(tensor)
+        where = self._pack(base)
+        slot = self._hold(tensor)
+        view = (where, tensor.size(), tensor.stride(), tensor.storage_offset() - base.storage_offset())
+        self._keep(torch.ops.aten.as_strided.default, (view, {}), [(0, slot)], [])
         return Slot(slot)
 
     def _hold(self, tensor: Tensor) -> int:
         slot = self._slots[id(tensor)] = len(self._held)
         self._held.append(tensor)
-        self._versions[slot] = tensor._version
+        self._versions[_root(tensor)] = tensor._version
         return slot
 
     def _append(self, func: Any, packed: Any, result: Any, tensors: list[Tensor]) -> None:
-        index, outputs, drawn = len(self.operations), [], []
+        outputs, drawn = [], []
         random = torch.Tag.nondeterministic_seeded in func.tags
         for place, leaf in enumerate(tree_leaves(result)):
             if isinstance(leaf, Tensor):
                 slot = self._slots.get(id(leaf))
                 slot = self._hold(leaf) if slot is None else slot
-                self.written[slot] = index
                 outputs.append((place, slot))
                 if random:
                     drawn.append(leaf.detach().clone())
         for tensor in tensors:  # running statistics of batch normalisation change on the way
-            slot = self._slots[id(tensor)]
-            self._versions[slot] = tensor._version
-        self.operations.append(Operation(func, packed[0], packed[1], tuple(outputs), tuple(drawn)))
+            self._versions[_root(tensor)] = tensor._version + func._schema.is_mutable
+        self._keep(func, packed, outputs, drawn)
+
+    def _keep(self, func: Any, packed: Any, outputs: list[tuple[int, int]], drawn: list[Tensor]) -> None:
+        self.written.update((slot, len(self.operations)) for _, slot in outputs)
+        self.operations.append(
+            Operation(func, packed[0], packed[1], tuple(outputs), tuple(drawn), torch.is_grad_enabled())
+        )
+
+
+def _root(tensor: Tensor) -> int:
+    """Views share their version with what they are views of."""
+    return id(tensor if tensor._base is None else tensor._base)
+
+
+def _dense(tensor: Tensor) -> bool:
+    """Whether a copy has the same strides, so that a view of it is the same view."""
+    return tensor.layout == torch.strided and torch.empty_like(tensor).stride() == tensor.stride()
 
 
 def _plain(arguments: Any) -> Iterator[Tensor]:
     """The tensors with numbers among arguments; fakes and other subclasses are left alone."""
     for leaf in tree_leaves(arguments):
-        if type(leaf) in (Tensor, nn.Parameter) and not leaf.is_meta:
+        if type(leaf) in PLAIN and not leaf.is_meta:
             yield leaf
