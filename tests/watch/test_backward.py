@@ -62,6 +62,21 @@ def test_several_losses_are_traced_as_their_sum() -> None:
     assert found.trace.verification.largest < 1e-6  # the program is in float32
 
 
+def test_parameters_that_the_program_initialises_are_verified() -> None:
+    found = run(
+        "m = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)).double()\n"
+        "torch.nn.init.normal_(m[0].weight)\n"
+        "m(torch.randn(5, 2).double()).pow(2).mean().backward()\n",
+        verify=True,
+    )
+    assert found.trace is not None
+    checked = found.trace.verification
+    assert checked is not None
+    assert {"0.weight", "2.bias"} <= {check.name for check in checked.checks if check.error is not None}
+    assert checked.largest is not None
+    assert checked.largest < 1e-6
+
+
 def test_weights_of_several_losses() -> None:
     a, b = torch.tensor(2.0, requires_grad=True), torch.tensor([1.0, 3.0], requires_grad=True)
     total, note = _one([a * 1, b * 1], [torch.tensor(5.0), torch.tensor([1.0, 10.0])])

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from fallline.calculus.backprop import Input, Spread, Step, Trace
 from fallline.calculus.vocabulary import RULES
+from fallline.view.backprop_rules import (
+    LINEAR,
+    Labels,
+    Term,
+    alone,
+    diagonal,
+    error_rule,
+    factor,
+    jacobian,
+    num,
+    pair,
+    rule_with_constant,
+    short_name,
+    sum_of_products,
+)
 
 MOST = 40  # operations that are written out
-LINEAR = ("neg", "mul", "div", "clone", "sum", "mean", "tocopy")  # elementwise operations written as products
-CLOSE = 1e-6  # relative distance within which terms add up to a value
 
-Labels = list[str]  # a name for every number of a tensor, row by row
 Place = tuple[int, int]  # a step, and which of its outputs
 
 
@@ -46,16 +57,6 @@ def elements(name: str, shape: tuple[int, ...]) -> Labels:
     for size in shape:
         places = [(*place, i) for place in places for i in range(size)]
     return [f"{name}[{','.join(map(str, place))}]" for place in places]
-
-
-@dataclass
-class Term:
-    """One input of an operation, as far as the calculation needs it."""
-
-    labels: Labels
-    values: tuple[float, ...]
-    jacobian: list[list[float]]  # outputs × inputs
-    gradient: tuple[float, ...]
 
 
 class _Hand:
@@ -107,14 +108,14 @@ class _Hand:
         """The names of the same numbers before a view moved them."""
         if not self._silent(step):
             return None
-        before, rows = self._input_labels(step.inputs[0]), _jacobian(step.inputs[0])
+        before, rows = self._input_labels(step.inputs[0]), jacobian(step.inputs[0])
         return [before[row.index(1.0)] for row in rows]
 
     def _silent(self, step: Step) -> bool:
         """Whether an operation only moves numbers about."""
         if step.index == 0 or len(step.inputs) != 1 or step.inputs[0].local is None or len(step.outputs) != 1:
             return False
-        rows = _jacobian(step.inputs[0])
+        rows = jacobian(step.inputs[0])
         moved = all(sorted(row)[-1] == 1.0 and sum(map(abs, row)) == 1.0 for row in rows)
         return moved and step.role == "view"
 
@@ -134,7 +135,7 @@ class _Hand:
 
     def _terms(self, step: Step) -> list[Term]:
         return [
-            Term(self._input_labels(i), self._input_values(i), _jacobian(i), i.gradient.values or ())
+            Term(self._input_labels(i), self._input_values(i), jacobian(i), i.gradient.values or ())
             for i in step.inputs
             if i.gradient is not None
         ]
@@ -154,13 +155,13 @@ class _Hand:
 
     def _how(self, step: Step, row: int, value: float) -> str:
         """How one number of an output comes from the inputs, in names and in numbers."""
-        terms, short = self._terms(step), _short(step)
-        if len(terms) == 1 and (said := _alone(step, terms[0], row, value)):
+        terms, short = self._terms(step), short_name(step)
+        if len(terms) == 1 and (said := alone(step, terms[0], row, value)):
             return said
-        if short in ("add", "sub", "mul", "div") and len(terms) == 2 and (said := _pair(short, terms, row)):
+        if short in ("add", "sub", "mul", "div") and len(terms) == 2 and (said := pair(short, terms, row)):
             return said
-        by_itself = len(terms) == 1 and _diagonal(terms[0].jacobian) and short not in LINEAR
-        if not by_itself and (said := _sum_of_products(terms, row, value)):
+        by_itself = len(terms) == 1 and diagonal(terms[0].jacobian) and short not in LINEAR
+        if not by_itself and (said := sum_of_products(terms, row, value)):
             return said
         used = [self._used(term, row) for term in terms]
         return f"{step.name}({', '.join(name for name, _ in used)}) = {step.name}({', '.join(v for _, v in used)})"
@@ -169,7 +170,7 @@ class _Hand:
     def _used(term: Term, row: int) -> tuple[str, str]:
         """The inputs that an output depends on, in names and in numbers."""
         n = len(term.labels)
-        places = [row] if n == len(term.jacobian) and _diagonal(term.jacobian) else range(n)
+        places = [row] if n == len(term.jacobian) and diagonal(term.jacobian) else range(n)
         return ", ".join(term.labels[i] for i in places), ", ".join(num(term.values[i]) for i in places)
 
     # -- backward ----------------------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ class _Hand:
         for position, term in enumerate(self._terms(step)):
             for i, name in enumerate(term.labels):
                 rule = self._rule(step, position, labels)
-                if target := _error_rule(step, term, i):
+                if target := error_rule(step, term, i):
                     rule = target
                 chain = [(k, term.jacobian[k][i]) for k in range(len(labels)) if term.jacobian[k][i] != 0]
                 lines.append("  " + self._chain(name, chain, labels, deltas, rule, term.gradient[i]))
@@ -207,9 +208,9 @@ class _Hand:
         terms = self._terms(step)
         if len(labels) != 1 or any(len(term.labels) != 1 for term in terms):
             return ""
-        if len(terms) == 1 and (said := _rule_with_constant(step, terms[0])):
+        if len(terms) == 1 and (said := rule_with_constant(step, terms[0])):
             return said
-        rules = RULES.get(_short(step), ())
+        rules = RULES.get(short_name(step), ())
         if position >= len(rules) or ("{b}" in rules[position] and len(terms) < 2):
             return ""
         value = self.steps[step.index].outputs[0].value
@@ -238,107 +239,3 @@ class _Hand:
         names = [name for leaf in self.trace.leaves for name in self._leaf(leaf.name)]
         lines = [f"  {line}" for name in names for line in self._sum(name)]
         return ["Sums over several uses", *lines] if lines else []
-
-
-def _rule_with_constant(step: Step, term: Term) -> str:
-    """The rule for one scalar input and a plain number."""
-    short, constants, a = _short(step), step.constants, term.labels[0]
-    if short == "pow" and "exponent" in constants:
-        n = constants["exponent"][0]
-        power = "" if n == 2 else f"^{num(n - 1)}"
-        return f"{num(n)}·{a}{power} = {num(n)}·{factor(term.values[0])}{power}"
-    if short in ("mul", "div") and "other" in constants:
-        return num(constants["other"][0]) if short == "mul" else f"1/{num(constants['other'][0])}"
-    if short == "relu":
-        return f"({a} > 0)" if term.values[0] > 0 else f"({a} ≤ 0)"
-    return ""
-
-
-def _error_rule(step: Step, term: Term, place: int) -> str:
-    """The derivative of a squared error by one prediction; empty for other operations."""
-    target = step.constants.get("target", ()) if _short(step) == "mseloss" else ()
-    if len(target) != len(term.labels) or len(term.jacobian) != 1:
-        return ""
-    name, value, n = term.labels[place], term.values[place], len(target)
-    for share, mark in ((n, f"/{n}"), (1, "")):  # the mean, the sum
-        if math.isclose(term.jacobian[0][place], 2 * (value - target[place]) / share, rel_tol=CLOSE, abs_tol=1e-12):
-            return f"2·({name} − target){mark} = 2·({num(value)} − {factor(target[place])}){mark}"
-    return ""
-
-
-def _squared_error(term: Term, target: tuple[float, ...], value: float) -> str:
-    n, pairs = len(term.labels), list(zip(term.labels, term.values, target, strict=False))
-    names = " + ".join(f"({name} − target)²" for name, _, _ in pairs)
-    numbers = " + ".join(f"({num(x)} − {factor(wanted)})²" for _, x, wanted in pairs)
-    mark = f"/{n}" if math.isclose(sum((v - t) ** 2 for _, v, t in pairs) / n, value, rel_tol=CLOSE) else ""
-    return f"{names} = {numbers}" if n == 1 or not mark else f"[{names}]{mark} = [{numbers}]{mark}"
-
-
-def _short(step: Step) -> str:
-    return step.operation.rstrip("0123456789").removesuffix("Backward").lower()
-
-
-def _jacobian(given: Input) -> list[list[float]]:
-    found = given.local
-    if found is None:
-        return []
-    if found.diagonal is not None:
-        return [[d if i == k else 0.0 for k in range(len(found.diagonal))] for i, d in enumerate(found.diagonal)]
-    return [list(row) for row in found.matrix or ()]
-
-
-def _diagonal(jacobian: list[list[float]]) -> bool:
-    return all(value == 0 for i, row in enumerate(jacobian) for k, value in enumerate(row) if i != k)
-
-
-def _alone(step: Step, term: Term, row: int, value: float) -> str:
-    """An operation with one input and plain numbers, number by number; empty where it is another."""
-    short = _short(step)
-    if short == "mseloss" and "target" in step.constants and len(term.jacobian) == 1:
-        return _squared_error(term, step.constants["target"], value)
-    if len(term.labels) != len(term.jacobian) or not _diagonal(term.jacobian):
-        return ""
-    name, x, d = term.labels[row], term.values[row], term.jacobian[row][row]
-    if short in ("add", "sub", "rsub") and abs(d) == 1:
-        sign, rest = ("−" if d < 0 else ""), value - d * x  # the constant is not kept, but follows
-        return f"{sign}{name} + {factor(rest)} = {sign}{factor(x)} + {factor(rest)}"
-    if short == "pow" and "exponent" in step.constants:
-        n = step.constants["exponent"][0]
-        mark = "²" if n == 2 else "³" if n == 3 else f"^{num(n)}"
-        return f"{name}{mark} = {factor(x)}{mark}"
-    given = step.constants.get("other", ())
-    if short not in ("mul", "div") or len(given) not in (1, len(term.labels)):
-        return ""
-    c = factor(given[row if len(given) > 1 else 0])
-    return f"{c}·{name} = {c}·{factor(x)}" if short == "mul" else f"{name}/{c} = {factor(x)}/{c}"
-
-
-def _pair(short: str, terms: list[Term], row: int) -> str:
-    """Two inputs of the same shape, joined number by number."""
-    if any(len(t.labels) != len(t.jacobian) for t in terms):
-        return ""
-    sign = {"add": " + ", "sub": " − ", "mul": "·", "div": "/"}[short]
-    names = sign.join(t.labels[row] for t in terms)
-    return f"{names} = {sign.join(factor(t.values[row]) for t in terms)}"
-
-
-def _sum_of_products(terms: list[Term], row: int, value: float) -> str:
-    """An operation that is linear in some of its inputs: derivative times input, where that adds up to the output."""
-    for chosen in (terms, [t for t in terms if t is not terms[1]] if len(terms) == 3 else terms[:1], terms[-1:]):
-        parts = [(d, t.labels[i], t.values[i]) for t in chosen for i, d in enumerate(t.jacobian[row]) if d != 0]
-        total = sum(d * v for d, _, v in parts)
-        if parts and abs(total - value) <= CLOSE * max(abs(value), abs(total), 1e-300):
-            names = " + ".join(n if d == 1 else f"{factor(d)}·{n}" for d, n, _ in parts)
-            numbers = " + ".join(factor(v) if d == 1 else f"{factor(d)}·{factor(v)}" for d, _, v in parts)
-            return names if len(parts) == 1 and parts[0][0] == 1 else f"{names} = {numbers}"
-    return ""
-
-
-def num(value: float) -> str:
-    """A number with up to six figures and a proper minus."""
-    return f"{value:.6g}".replace("-", "−")
-
-
-def factor(value: float) -> str:
-    """The same as a factor or a term: in brackets where it is negative."""
-    return f"({num(value)})" if value < 0 else num(value)
