@@ -18,12 +18,13 @@ from fallline.diagnosis.finding import Check
 from fallline.record.schema import TABLES, columns
 from fallline.treatment.remedies import REMEDIES
 from fallline.treatment.remedy import Remedy
+from fallline.view import explain
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+PAGES = ROOT / "src" / "fallline" / "view" / "pages"
 PARTS = ["Changes", "Applied", "Doses", "For", "Source"]  # of a remedy
-HEADINGS = ["What it sees", "Why it matters", "What to do", "Known problems"]
-BESIDES = {"Terms", "Planned"}  # sections of checks.md that are no check
+BESIDES = ["The checks", "Terms", "Planned"]  # sections of checks.md
 CODES = [check.code for check in CHECKS]
 ROOTS = {
     code
@@ -61,18 +62,23 @@ def thresholds(check: Check) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if name != "code"}
 
 
-CHECK_PAGE = sections(page("checks.md"))
+CHECK_PAGE = {code: explain.page(code) for code in CODES}
 REMEDY_PAGE = sections(page("remedies.md"))
 
 
-def test_checks_page_has_no_other_section() -> None:
-    assert [title for title in CHECK_PAGE if title not in BESIDES] == CODES
+def test_every_page_is_of_a_check() -> None:
+    pages = {path.stem for path in PAGES.glob("*.md")}
+    assert pages == {*CODES, explain.TERMS}
+    assert list(sections(page("checks.md"))) == BESIDES
+    assert not set(re.findall(r"^- `([\w-]+)`", page("checks.md"), flags=re.MULTILINE)) & set(CODES)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=CODES)
 def test_check_is_described(check: Check) -> None:
-    parts = sections(CHECK_PAGE[check.code], level=3)
-    assert list(parts) == HEADINGS
+    parts = sections(CHECK_PAGE[check.code])
+    assert CHECK_PAGE[check.code].startswith(f"# {check.code}\n\n")
+    assert explain.summary(check.code).endswith(".")
+    assert tuple(parts) == explain.PARTS
     assert all(text.strip() for text in parts.values())
 
 
@@ -84,7 +90,7 @@ def test_thresholds_are_those_of_the_class(check: Check) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_check_names_its_remedies(code: str) -> None:
-    written = re.findall(r"remedies\.md#([\w-]+)", sections(CHECK_PAGE[code], level=3)["What to do"])
+    written = re.findall(r"remedies\.md#([\w-]+)", sections(CHECK_PAGE[code])["What to do"])
     assert written == [remedy.name for remedy in REMEDIES if code in remedy.treats]
 
 
@@ -101,7 +107,7 @@ def test_remedies_page_has_no_other_section() -> None:
 def test_remedy_is_described(remedy: Remedy) -> None:
     text = REMEDY_PAGE[remedy.name]
     assert re.findall(r"^- \*\*(\w+):\*\*", text, flags=re.MULTILINE) == PARTS
-    assert re.findall(r"checks\.md#([\w-]+)", text) == [code for code in CODES if code in remedy.treats]
+    assert re.findall(r"checks/([\w-]+)\.md", text) == [code for code in CODES if code in remedy.treats]
 
 
 @pytest.mark.parametrize(("name", "command"), COMMANDS, ids=[name for name, _ in COMMANDS])

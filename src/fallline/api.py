@@ -234,6 +234,87 @@ def fix(script: str, args: list[str], module: bool, json_file: Path | None, appl
     return 0
 
 
+def backprop(model: Any, x: Any, y: Any = None, loss_fn: Callable[..., Any] | None = None, verify: bool = False) -> Any:
+    """Trace one backward pass, operation by operation.
+
+    Args:
+        model: a ``torch.nn.Module`` or any function of torch.
+        x: what it is called with: a tensor, a tuple of several arguments, a number or a list of numbers.
+        y: the target, given to ``loss_fn`` as its second argument.
+        loss_fn: makes the loss from the model's output; without it the output is the loss.
+        verify: check every gradient against central finite differences in float64.
+
+    Returns:
+        A :class:`fallline.view.backprop_report.Backprop`, with ``steps``, ``layers``, ``table()``, ``as_json()``.
+
+    Raises:
+        TypeError: ``model`` cannot be called, or there is a target and no ``loss_fn``.
+        ValueError: the loss is not one number, or no tensor with ``requires_grad`` leads to it.
+        RuntimeError: PyTorch cannot go backward through this graph; the message is its own.
+    """
+    from fallline.view.backprop_report import Backprop
+    from fallline.watch.backward import trace_call
+
+    if not callable(model):
+        raise TypeError(f"backprop takes a module or a function; got {type(model).__name__}")
+    if y is not None and loss_fn is None:
+        raise TypeError("there is a target y but no loss_fn to compare it with; give one, such as F.mse_loss")
+
+    def finish(output: Any) -> Any:
+        if loss_fn is None:
+            return output
+        return loss_fn(output) if y is None else loss_fn(output, y)
+
+    return Backprop(trace_call(model, x if isinstance(x, tuple) else (x,), finish, verify))
+
+
+def backprop_program(
+    script: str,
+    args: list[str],
+    module: bool,
+    json_file: Path | None,
+    plot: Path | None,
+    verify: bool,
+    everything: bool,
+) -> int:
+    """Run a program until its first backward pass, and report on that; the exit status is 2 where there was none."""
+    from fallline.view import backprop_report
+    from fallline.watch import script as runner
+    from fallline.watch.backward import FirstBackward
+
+    sys.argv = [script, *args]
+    json_file, plot = (path and path.absolute() for path in (json_file, plot))
+    try:
+        program = runner.load_module(script) if module else runner.load(Path(script))
+    except runner.ScriptError as error:
+        print(f"fallline: {error}", file=sys.stderr)
+        return 2
+    waiting = FirstBackward(verify)
+    ending = waiting.run(program)
+    if waiting.trace is None:
+        before = f"it ended with {ending.error} before its first backward" if ending.error else ""
+        why = waiting.problem or before or "it never called backward, so there is no gradient to trace"
+        print(f"fallline: no trace of {Path(script).name}: {why}", file=sys.stderr)
+        return ending.exit or 2
+    with suppress(OSError, ValueError):  # the program may have closed it
+        sys.stdout.flush()
+    backprop_report.show(waiting.trace, Path(script).name, everything)
+    if json_file is not None:
+        _write(json_file, json.dumps(backprop_report.as_json(waiting.trace), indent=1))
+    return _plot(waiting.trace, plot) if plot is not None else 0
+
+
+def _plot(trace: Any, path: Path) -> int:
+    from fallline.view import backprop_picture
+
+    try:
+        backprop_picture.save(trace, path)
+    except (ImportError, OSError, ValueError) as error:
+        print(f"fallline: no picture: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def list_runs(root: Path) -> list[str]:
     """One line for each run under ``root``."""
     lines = []

@@ -61,6 +61,22 @@ def fix(
     sys.exit(api.fix(script, args or [], module, json_file, apply, root))
 
 
+@app.command(context_settings=PASS_ON)
+def backprop(
+    script: Script,
+    args: Arguments = None,
+    module: AsModule = False,
+    json_file: JsonFile = None,
+    plot: Annotated[Path | None, typer.Option(metavar="F", help="Draw the graph to this file (svg or png).")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Check each gradient against finite differences.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="List every operation, however many.")] = False,
+) -> None:
+    """Run a program until its first backward pass, and show every factor of the chain rule in it."""
+    from fallline import api
+
+    sys.exit(api.backprop_program(script, args or [], module, json_file, plot, verify, everything))
+
+
 @app.command()
 def runs(root: Root = Path("runs")) -> None:
     """List the recorded runs."""
@@ -84,6 +100,22 @@ def diagnose(name: RunName, root: Root = Path("runs"), json_file: JsonFile = Non
     from fallline import api
 
     api.show(_find(name, root), json_file, keep=True)
+
+
+@app.command()
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="A finding's code; without it all are listed.")
+    ] = None,
+    example: Annotated[bool, typer.Option("--example", help="Print only the sick program.")] = False,
+) -> None:
+    """Explain a finding: what it sees, why it matters, what to do, and a program that has it."""
+    from fallline.view import explain as pages
+
+    try:
+        typer.echo(pages.listing() if code is None else pages.example(code) if example else pages.explain(code))
+    except pages.UnknownCodeError as error:
+        _fail(str(error))
 
 
 @app.command()
