@@ -50,8 +50,8 @@ def _bad_data(found: Findings) -> bool:
 
 
 def _rings(found: Findings) -> bool:
-    """The loss swings as momentum makes it swing."""
-    return "halving" in found["oscillating-loss"].evidence
+    """The loss swings as momentum makes it swing on a quadratic, and as it cannot throw a linear model off for good."""
+    return found["oscillating-loss"].evidence.get("linear", 0.0) > 0
 
 
 def _born_in_data(found: Findings) -> bool:

@@ -12,6 +12,7 @@ from fallline.record.run import Floats, Training
 
 LEARNED = 0.10  # share of the loss of a constant prediction that must be gone before anything counts as learned
 STUCK = 0.05  # below this share nothing was learned that the mean of the targets does not give
+THROWN = 3.0  # times the very first loss
 OUTLIER = 100.0  # times the variance of a usual batch's targets
 FLAT = 0.02  # relative change over the second half below which a loss of unknown scale is flat
 
@@ -72,6 +73,8 @@ def judge(training: Training) -> Outcome:
     tenth = max(1, len(loss) // 10)
     with np.errstate(invalid="ignore"):
         first = float(np.median(loss[: max(1, min(5, tenth))]))
+        if first > THROWN * loss[0] > 0:  # the first steps threw it far up
+            first = float(loss[0])
         tail = loss[-tenth:]
         finite = bool(np.isfinite(tail).mean() > 0.5)
         last = float(np.median(tail[np.isfinite(tail)])) if finite else math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -34,11 +35,14 @@ class Lookout:
         self._optimizers: dict[int, weakref.ref[Optimizer]] = {}
         self._spent = 0.0
         self._next = 0.0  # no look at the curvature before this update
+        self._heard, self._gap = -math.inf, math.inf  # when the last loss came, and the shortest time between two
         self._cost: float | None = None  # seconds that the last look at the curvature took
 
     def hear(self, loss: float) -> None:
         """Take the next loss."""
         self.spiked = self.pace.add(loss)
+        now = self.clock()
+        self._gap, self._heard = min(self._gap, now - self._heard), now
 
     def meet(self, key: int, optimizer: Optimizer) -> None:
         """Take note of an optimizer and its number."""
@@ -64,7 +68,7 @@ class Lookout:
 
         To be called while there are no hooks on the nodes of the graph: each product would call them.
         """
-        cost = self._cost or 2 * hessian.STEPS * elapsed / max(1, self.pace.count)
+        cost = self._cost or 3 * hessian.STEPS * self._gap
         if self._spent + cost > ALLOWANCE + SHARE * elapsed:
             self._next = step + 1 + step * PATIENCE
             return

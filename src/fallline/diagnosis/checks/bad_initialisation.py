@@ -59,8 +59,7 @@ class BadInitialisation:
             f"shrinks to ×{text(forward)} on the way to the last layer, the gradient to ×{text(backward)} on the way "
             "back.",
             "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this small neither the inputs "
-            "reach "
-            "the output nor the gradient the first layer; the network starts on a flat plain around the origin.",
+            "reach the output nor the gradient the first layer; the network starts on a flat plain around the origin.",
             {"forward": forward, "backward": backward},
         )  # fmt: skip
 
@@ -78,8 +77,7 @@ class BadInitialisation:
             f"{text(outcome.first)}, ×{text(ratio)} that of a constant prediction ({text(outcome.trivial)}), and "
             f"{100 * float(np.nan_to_num(links.flat[strong]).max()):.0f} % of the activations behind them are flat.",
             "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this large the network starts "
-            "out "
-            "certain and wrong: activations saturate or outputs are huge, and training has to undo that first.",
+            "out certain and wrong: activations saturate or outputs are huge, and training has to undo that first.",
             {"first_loss_ratio": ratio},
         )  # fmt: skip
 

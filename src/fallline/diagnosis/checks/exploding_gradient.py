@@ -60,8 +60,7 @@ class ExplodingGradient:
             title="exploding gradient",
             message=f"{seen}: ×{text(strongest)} at every layer.",
             why="Each layer multiplies the signal by a factor above one; over the depth the factors multiply, updates "
-            "become "
-            "larger than the weights themselves, and in the end the numbers overflow.",
+            "become larger than the weights themselves, and in the end the numbers overflow.",
             disproof="The update is small beside the weights in every layer (update norm / weight norm below 0.01).",
             layers=tuple(layer.name for layer in links.layers),
             steps=links.steps,
@@ -81,8 +80,7 @@ class ExplodingGradient:
                     message=f"The gradient of layer {through.layer.name} grows ×{text(through.gain)} over "
                     f"{through.uses:.0f} time steps, ×{text(through.factor)} each.",
                     why="A recurrent layer multiplies the gradient by the same weights at every time step; with a "
-                    "factor "
-                    "above one the oldest time step dominates and one batch can throw the weights far away.",
+                    "factor above one the oldest time step dominates and one batch can throw the weights far away.",
                     disproof="The gradient's norm is the same when the sequences are cut to half their length.",
                     layers=(through.layer.name,),
                     steps=(0, int(training.steps["step"][-1])),
@@ -113,11 +111,9 @@ class ExplodingGradient:
             severity="error",
             title="exploding gradient",
             message=f"At step {int(steps[peak])} the gradient's norm is {text(gradient[peak])}, ×{text(ratio)} its "
-            "median; "
-            f"the weights then stand at ×{text(moved)} of their start.",
-            why="The loss has a cliff: where it is steep, one step along the gradient throws the weights far away, "
-            "and what "
-            "was learned before is lost.",
+            f"median; the weights then stand at ×{text(moved)} of their start.",
+            why="The loss has a cliff: where it is steep, one step along the gradient throws the weights far away, and "
+            "what was learned before is lost.",
             disproof="The batch of that step holds wrong values, and without it the norm stays at its median.",
             steps=(int(steps[peak]), int(steps[peak])),
             evidence={"peak": float(gradient[peak]), "median": float(np.median(gradient)), "ratio": ratio},

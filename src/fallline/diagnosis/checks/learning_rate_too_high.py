@@ -28,6 +28,7 @@ class LearningRateTooHigh:
     update: float = 0.10  # update norm / weight norm: 1e-3 is usual, 5e-2 too much (cs231n)
     travelled: float = 1.0  # distance from the start over the norm of the weights there
     rise: float = 1.15  # of the loss, meanwhile
+    far: float = 2.0  # as travelled: with SGD, whose steps are as long as the gradient, enough without a rise
     wild: float = 0.03  # the same, where the loss also swings
 
     def look(self, run: Run) -> Finding | None:
@@ -65,8 +66,7 @@ class LearningRateTooHigh:
         return self._finding(
             training, (found.start, found.end), f"{said}.{reach}",
             "A gradient step overshoots the valley when the learning rate exceeds 2 / λ, λ the largest curvature of "
-            "the "
-            "loss: each step then lands farther out on the other side than the one before.",
+            "the loss: each step then lands farther out on the other side than the one before.",
             evidence,
         )  # fmt: skip
 
@@ -114,16 +114,19 @@ class LearningRateTooHigh:
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(loss, 5), axis=1)
         peak = float(smooth.max())
         reference = max(float(loss[0]), outcome.trivial or 0.0)
-        if travelled < self.travelled or peak < self.rise * reference:
+        _, update = training.total("update_norm")
+        top = float(np.nanmax(np.where(weight > 0, update / np.maximum(weight, 1e-12), np.nan)))
+        far = travelled >= self.far and top >= self.update and training.optimizer.kind == "SGD"
+        if travelled < self.travelled or (peak < self.rise * reference and not far):
             return None
         lr = _rate(training)
         return self._finding(
             training, (int(steps[0]), int(training.steps["step"][-1])),
-            f"The weights travelled {text(travelled)} times their own norm; meanwhile the loss rose from "
-            f"{text(float(loss[0]))} to {text(peak)} (median of five) and ended at {text(outcome.last)}.",
-            "Steps this long, or carried on by this much momentum, overshoot every valley they meet: the weights "
-            "grow, the "
-            "outputs saturate, and the way back is lost.",
+            f"The weights travelled {text(travelled)} times their own norm; meanwhile the loss went from "
+            f"{text(float(loss[0]))} to {text(peak)} at its highest (median of five) and ended at "
+            f"{text(outcome.last)}.",
+            "Steps this long, or carried on by this much momentum, overshoot every valley they meet: the weights grow, "
+            "the outputs saturate, and the way back is lost.",
             {"learning_rate": lr, "travelled": travelled, "peak_loss": peak, "first_loss": float(loss[0])},
         )  # fmt: skip
 

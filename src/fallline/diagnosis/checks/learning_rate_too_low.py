@@ -60,12 +60,10 @@ class LearningRateTooLow:
             severity="warning" if outcome.explained > 0.1 else "error",
             title="learning rate too low",
             message=f"After {len(training.loss)} updates the weights stand {text(100 * moved)} % of their norm away "
-            "from where "
-            f"they began; one update is {text(typical(update / weight))} of the weights (usual: 0.001), and the "
-            f"loss went from {text(outcome.first)} to {text(outcome.last)}.",
+            f"from where they began; one update is {text(typical(update / weight))} of the weights (usual: 0.001), and "
+            f"the loss went from {text(outcome.first)} to {text(outcome.last)}.",
             why="Each update is the gradient times the learning rate. The gradient is there, but the steps are so "
-            "short that "
-            "the weights cannot get to where the loss is low in the time they are given.",
+            "short that the weights cannot get to where the loss is low in the time they are given.",
             disproof="The loss stays where it is with ten times the learning rate.",
             steps=(int(training.steps["step"][0]), last),
             evidence={

@@ -60,8 +60,8 @@ class LossSpike:
             severity="error",
             title=f"loss spikes in {len(spikes)} of {len(loss)} updates",
             message=f"The loss jumps to {text(float(loss[highest]))} at step {int(training.steps['step'][highest])}, "
-            f"{text(float(loss[highest] / usual[highest]))} times that of the updates around it"
-            f"{', and in ' + str(len(spikes) - 1) + ' more' if len(spikes) > 1 else ''}. {ended}{said}",
+            f"{text(float(loss[highest] / usual[highest]))} times that of the updates around "
+            f"it{', and in ' + str(len(spikes) - 1) + ' more' if len(spikes) > 1 else ''}. {ended}{said}",
             why="A few samples with wrong values pull with a force that grows with their error: one such batch undoes "
             "what hundreds of others taught. If the samples are wrong, take them out; if they are right, a robust loss "
             "(smooth L1), clipped gradients or a lower learning rate keep them from throwing the weights.",
@@ -78,12 +78,12 @@ class LossSpike:
         """What the recorder saw in the batches of the spikes."""
         spikes = [event.detail for event in training.run.events_of("spike")]
         targets = [s["target"] for s in training.sights if s.get("target")]
-        size = max((abs(t[end]) for t in targets for end in ("min", "max")), default=0.0)
+        size = float(np.median([max(abs(t["min"]), abs(t["max"])) for t in targets])) if targets else 0.0
         for spike in spikes:
             rows, target, inputs = spike.get("rows"), spike.get("target"), spike.get("inputs") or {}
             where = f"sample {rows[0]} of the batch" if rows else "a sample of the batch"
             if target and size and (reach := max(abs(target["min"]), abs(target["max"]))) > 10 * size:
-                return f" There {where} has a target of size {text(reach)}; others stay below {text(size)}."
+                return f" There {where} has a target of size {text(reach)}; in usual batches they reach {text(size)}."
             if inputs.get("times", 0.0) > 10:
                 return f" There {where} has inputs {text(inputs['times'])} times as large as the others'."
         return ""

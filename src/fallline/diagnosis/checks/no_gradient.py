@@ -36,8 +36,8 @@ class NoGradient:
             "backward() was called on a tensor without a graph"
             + (f"; the program ended with: {error}" if raised else ": it was detached and then marked requires_grad."),
             "A graph is cut by .detach(), .data, .item(), .numpy(), torch.no_grad() or argmax between the parameters "
-            "and "
-            "the loss. Setting requires_grad on the loss silences the error, but no parameter is behind it any more.",
+            "and the loss. Setting requires_grad on the loss silences the error, but no parameter is behind it any "
+            "more.",
             (), 0.0,
         )  # fmt: skip
 
@@ -54,11 +54,9 @@ class NoGradient:
         return self._finding(
             "parameters that no optimizer knows",
             f"{len(outside)} parameters get a gradient but are never updated: {_some(outside)}. They sit in a plain "
-            "Python "
-            f"list or dict ({owner}), which model.parameters() does not see.",
+            f"Python list or dict ({owner}), which model.parameters() does not see.",
             "nn.Module registers modules that are attributes, or are in nn.ModuleList or nn.ModuleDict. Layers in a "
-            "plain "
-            "list take part in the forward pass with their random start weights and stay at them.",
+            "plain list take part in the forward pass with their random start weights and stay at them.",
             tuple(outside), float(len(outside)),
         )  # fmt: skip
 
@@ -79,13 +77,11 @@ class NoGradient:
         return self._finding(
             "parameters that no optimizer knows",
             f"{len(outside)} parameters ({100 * share:.0f} % of the numbers that take part) get a gradient but are in "
-            "no "
-            f"optimizer: {_some(names)}."
+            f"no optimizer: {_some(names)}."
             + (" The optimizer holds other parameters, which get none: it was made for another "
             "model." if strangers else ""),
             "An optimizer updates only the tensors it was given. Layers made later, of another copy of the model, or "
-            "left "
-            "out of the list keep their random start weights.",
+            "left out of the list keep their random start weights.",
             tuple(names), float(len(names)),
         )  # fmt: skip
 
@@ -105,8 +101,7 @@ class NoGradient:
             f"{len(silent)} parameters of the optimizer ({100 * share:.0f} % of its numbers) never got a gradient: "
             f"{_some(names)}.",
             "Between these parameters and the loss the graph is cut: by .detach(), .data, torch.no_grad(), a "
-            "conversion to "
-            "NumPy, or because the layer's output is not used.",
+            "conversion to NumPy, or because the layer's output is not used.",
             tuple(names), float(len(names)),
         )  # fmt: skip
 
@@ -121,11 +116,9 @@ class NoGradient:
                 return self._finding(
                     "frozen parameters in the optimizer",
                     f"{len(frozen)} parameters ({100 * share:.0f} % of the optimizer's numbers) have "
-                    "requires_grad=False and "
-                    f"get no gradient: {_some(names)}.",
+                    f"requires_grad=False and get no gradient: {_some(names)}.",
                     "A frozen parameter stays as it is although the optimizer holds it. Where it was frozen for a "
-                    "first "
-                    "phase of training, it has to be released with requires_grad_(True) for the second.",
+                    "first phase of training, it has to be released with requires_grad_(True) for the second.",
                     tuple(names), float(len(names)),
                 )  # fmt: skip
         return None
@@ -138,11 +131,9 @@ class NoGradient:
                 return self._finding(
                     "the gradient is exactly zero",
                     f"In all {len(gradient)} measured updates the gradient of every parameter is exactly 0 while the "
-                    "loss "
-                    f"is {loss[-1]:.4g}.",
+                    f"loss is {loss[-1]:.4g}.",
                     "Something between the parameters and the loss is constant: an activation that passes nothing "
-                    "back, a "
-                    "softmax over a single unit, a rounding. No learning rate can help.",
+                    "back, a softmax over a single unit, a rounding. No learning rate can help.",
                     (), float(len(gradient)),
                 )  # fmt: skip
         return None

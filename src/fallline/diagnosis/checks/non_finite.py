@@ -85,8 +85,8 @@ def _describe(run: Run, event: Event, origin: str, operation: str) -> tuple[str,
         place = "between the last layer and the loss" if not finite else f"before {finite[0]}"
         return (
             f"At step {step} the loss is finite ({detail.get('loss')}), but the gradient of {len(bad)} parameters is "
-            "not; "
-            f"it was born {place}" + (f", where the operations are {', '.join(_tail(run))}." if not finite else "."),
+            "not; it was born "
+            f"{place}" + (f", where the operations are {', '.join(_tail(run))}." if not finite else "."),
             "An operation has an infinite or undefined slope at a value that occurred, and 0 · inf = NaN. "
             + (f"Suspect: {suspects[0]}; {rule}." if suspects and rule else ""),
         )

@@ -98,6 +98,7 @@ class OscillatingLoss:
         curvature = stability.curvature_from_period(period, lr, momentum)
         halving = _halving(training)
         evidence |= {"momentum": momentum, "curvature": curvature, "halving": halving}
+        evidence["linear"] = float(len(training.layers) <= 1)
         return (
             f" That is the ring of momentum {text(momentum)} in a direction of curvature {text(curvature)}; it takes "
             f"{text(halving)} updates to halve.",

@@ -59,8 +59,8 @@ class OutputMismatch:
             f"The prediction is {prediction['max']:g} for every sample: softmax over an output of shape "
             f"{tuple(prediction['shape'])} divides one number by itself.",
             "Softmax shares out 1 among the units of a sample. With one unit it gives 1 whatever the weights are, and "
-            "its "
-            "gradient is exactly 0. One unit needs sigmoid with binary cross entropy; softmax needs a unit a class.",
+            "its gradient is exactly 0. One unit needs sigmoid with binary cross entropy; softmax needs a unit a "
+            "class.",
         )
 
     def _twice(self, sight: dict[str, Any], ops: list[str]) -> Finding | None:
@@ -76,16 +76,14 @@ class OutputMismatch:
                 f"{first[0]} where the loss expects log-probabilities",
                 f"The loss is nll_loss, and what comes in are probabilities from {first[0]}, not their logarithms.",
                 "nll_loss takes log_softmax of the outputs. On probabilities it has no minimum where they are right, "
-                "and "
-                "its gradient nearly vanishes.",
+                "and its gradient nearly vanishes.",
             )  # fmt: skip
         return self._finding(
             f"{first[0]} applied before a loss that applies it again",
             f"The output passes through {first[0]}, and {loss} applies it a second time: what it gets lies between 0 "
             "and 1.",
             "The loss takes raw scores (logits). Squeezed into 0 to 1 they can never say more than e : 1, so the loss "
-            "has "
-            "a floor far above 0 and the gradient is small everywhere. Leave the activation at the output out.",
+            "has a floor far above 0 and the gradient is small everywhere. Leave the activation at the output out.",
         )
 
     def _range(self, training: Training, sight: dict[str, Any], ops: list[str]) -> Finding | None:
@@ -103,8 +101,7 @@ class OutputMismatch:
             f"The last operation is {last}, whose values lie between {text(low)} and {text(high)}; the targets go from "
             f"{text(least)} to {text(most)}.",
             "The network cannot express such targets: it drives its output to the end of the range, where the "
-            "activation "
-            "is flat and the gradient dies. Leave the activation out, or scale the targets into its range.",
+            "activation is flat and the gradient dies. Leave the activation out, or scale the targets into its range.",
             {"target_min": least, "target_max": most, "beyond": beyond},
         )
 

@@ -35,8 +35,7 @@ class Plateau:
                 message=f"The loss ends at {text(outcome.last)}{meaning}, after {outcome.updates} updates; it began at "
                 f"{text(outcome.first)}.",
                 why="At this value the outputs carry nothing of the inputs. The network sits where the loss is flat: "
-                "no "
-                "signal reaches it, or the way down is too long for steps of this size.",
+                "no signal reaches it, or the way down is too long for steps of this size.",
                 disproof="The loss falls when training simply goes on ten times as long.",
                 steps=(int(training.steps["step"][0]), int(training.steps["step"][-1])),
                 evidence={

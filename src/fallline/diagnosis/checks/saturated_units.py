@@ -57,16 +57,14 @@ class SaturatedUnits:
                 severity="error" if outcome.failed else "warning",
                 title=f"saturated units in layer {layer.name}",
                 message=f"{100 * max(start, end):.0f} % of the {layer.activation} outputs of layer {layer.name} stand "
-                "at the "
-                f"flat ends {'from the first step on' if born else 'at the end, not at the start'}: their slope is "
-                "below "
-                f"{FLAT:g} of its largest (measured mean {text(float((links if born else late).slope[position]))}).",
+                f"at the flat ends {'from the first step on' if born else 'at the end, not at the start'}: their slope "
+                f"is below {FLAT:g} of its largest (measured mean "
+                f"{text(float((links if born else late).slope[position]))}).",
                 why=f"{layer.activation} is flat far from 0. There its slope is nearly 0, and the gradient of "
-                "everything "
-                "before it is multiplied by that. "
+                "everything before it is multiplied by that. "
                 + (
-                    f"The inputs of the layer vary by {text(scale)} and its weights are too large for that: "
-                    "scale the inputs, or start from smaller weights."
+                    f"The inputs of the layer vary by {text(scale)} and its weights are too large for that: scale the "
+                    "inputs, or start from smaller weights."
                     if born
                     else "Large updates drove the layer there."
                 ),

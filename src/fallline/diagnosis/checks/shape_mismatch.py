@@ -29,8 +29,7 @@ class ShapeMismatch:
             message=f"The prediction has shape {before}, the loss is taken over shape {after}: every prediction is "
             f"compared with all {after[0]} targets of the batch, not with its own.",
             why="Subtracting (N) from (N, 1) does not fail in PyTorch: both are stretched to (N, N). The best answer "
-            "to "
-            "such a loss is the mean of the targets for every input, so the network learns to ignore its input.",
+            "to such a loss is the mean of the targets for every input, so the network learns to ignore its input.",
             disproof="All pairs of predictions and targets are meant to be compared.",
             steps=(run.sights[0].step, run.sights[-1].step),
             evidence={"samples": float(after[0])},

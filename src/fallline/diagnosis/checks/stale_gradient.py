@@ -31,12 +31,10 @@ class StaleGradient:
                     severity="error",
                     title="old gradients are carried into every step",
                     message=f"In {stale} of {checked} steps looked at, the gradient still held the one of the step "
-                    "before: "
-                    "zero_grad() is missing in the loop.",
+                    "before: zero_grad() is missing in the loop.",
                     why="backward() adds to .grad, it does not replace it. Without optimizer.zero_grad() every step "
-                    "follows "
-                    "the sum of all gradients so far, like momentum without friction: too far, and long after the "
-                    "turn.",
+                    "follows the sum of all gradients so far, like momentum without friction: too far, and long after "
+                    "the turn.",
                     disproof="The sum over several batches is wanted (then step only after the last of them).",
                     steps=(0, event.step),
                     evidence={"checked": float(checked), "stale": float(stale)},

@@ -48,11 +48,10 @@ class SymmetricUnits:
             severity="error",
             title=f"identical units in {'layer' if len(names) == 1 else 'layers'} {', '.join(names)}",
             message=f"{units} units in {len(names)} layer(s) have the same weights and get the same gradient as "
-            "another unit "
-            "of their layer, at the first update and at the last" + (": all weights start equal." if constant else "."),
+            "another unit of their layer, at the first update and at the "
+            "last" + (": all weights start equal." if constant else "."),
             why="Units that start equal compute the same output, get the same gradient, and stay equal for ever: such "
-            "a layer "
-            "is worth one unit however wide it is. Random initial weights break the symmetry.",
+            "a layer is worth one unit however wide it is. Random initial weights break the symmetry.",
             disproof="The rows of the weight matrix differ.",
             layers=names,
             steps=(int(training.steps["step"][0]), int(training.steps["step"][-1])),

@@ -63,9 +63,8 @@ class VanishingGradient:
             message=f"Layer {first} gets a gradient of {text(links.signal[0])} where layer {last} gets "
             f"{text(links.signal[-1])}: the signal shrinks ×{text(links.factor)} at every layer.",
             why="By the chain rule the gradient of an early layer is a product of one factor for every layer behind "
-            "it. "
-            f"Here {because} and the weights contribute ×{text(links.weight_factor)}; "
-            f"{len(links.layers) - 1} such factors multiply, so the first layers hardly learn.",
+            f"it. Here {because} and the weights contribute ×{text(links.weight_factor)}; {len(links.layers) - 1} such "
+            "factors multiply, so the first layers hardly learn.",
             disproof="The loss falls at the same pace when the first half of the layers is frozen.",
             layers=tuple(weak),
             steps=(links.steps[0], int(training.steps["step"][-1])),
@@ -91,9 +90,8 @@ class VanishingGradient:
                 message=f"The gradient that layer {layer.name} gets at the first of {through.uses:.0f} time steps is "
                 f"×{text(through.gain)} of the one at the last"
                 + (f": ×{text(factor)} a time step." if factor else ", below the smallest number of the format."),
-                why="A recurrent layer multiplies the gradient by the same weights and slopes at every time step; "
-                "with a "
-                "factor below one what happened early cannot be learned, and the loss stays at a guess.",
+                why="A recurrent layer multiplies the gradient by the same weights and slopes at every time step; with "
+                "a factor below one what happened early cannot be learned, and the loss stays at a guess.",
                 disproof="The task needs only the last few time steps, and the loss falls when earlier ones are cut "
                 "off.",
                 layers=(layer.name,),
