@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import difflib
 import functools
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +22,7 @@ from typing import Any
 from fallline.diagnosis.diagnose import Diagnosis
 from fallline.diagnosis.diagnose import diagnose as _diagnose
 from fallline.diagnosis.finding import Finding
+from fallline.diagnosis.forecast import Factor, factors
 from fallline.record.run import Run, RunError, read, runs
 from fallline.record.store import append
 from fallline.treatment.prescribe import prescribe
@@ -125,8 +129,12 @@ def run(
     json_file: Path | None,
     html_file: Path | None,
     fail_on: str | None,
+    check_only: bool = False,
 ) -> None:
-    """Run a program in this process under a recorder, report to standard error, and end as the program ended."""
+    """Run a program in this process under a recorder, report to standard error, and end as the program ended.
+
+    ``check_only``: stop it after its first update, and say what that foretells.
+    """
     from fallline.watch import script as runner
     from fallline.watch.session import Session
 
@@ -136,7 +144,7 @@ def run(
     except runner.ScriptError as error:
         print(f"fallline: {error}", file=sys.stderr)
         sys.exit(2)
-    session = Session(Path(script).stem if not module else script.rpartition(".")[2], root, budget)
+    session = Session(Path(script).stem if not module else script.rpartition(".")[2], root, budget, ahead=check_only)
     json_file, html_file = (
         path and path.absolute() for path in (json_file, html_file)
     )  # the program may change directory
@@ -313,6 +321,77 @@ def _plot(trace: Any, path: Path) -> int:
         print(f"fallline: no picture: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What one batch foretells; as a sequence, its findings."""
+
+    run: Run
+    diagnosis: Diagnosis
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong or likely to go wrong, the root cause first."""
+        return self.diagnosis.findings
+
+    @property
+    def factors(self) -> list[Factor]:
+        """The factor of the backward signal from layer to layer, measured and predicted, the last layer first."""
+        return factors(self.run.trainings[0]) if self.run.trainings else []
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def __getitem__(self, position: int) -> Finding:
+        return self.findings[position]
+
+    def report(self, file: Any = None) -> None:
+        """Print the report (to standard output unless ``file`` is given)."""
+        terminal.show(self.run, self.diagnosis, file or sys.stdout)
+
+
+def check(model: Any, batch: Any, loss_fn: Callable[..., Any], optimizer: Any = None) -> Forecast:
+    """Say before training what one batch foretells: one update of a copy is made and looked at.
+
+    Model, optimizer and random numbers stay as they are.
+
+    Args:
+        model: a ``torch.nn.Module``.
+        batch: ``(inputs, targets)``; a tuple or dict of inputs is passed on as several arguments.
+        loss_fn: called with the output and the targets.
+        optimizer: the optimizer of ``model``; with it the learning rate is judged, and which parameters it holds.
+
+    Raises:
+        TypeError: ``model`` is no module, or ``batch`` is no pair.
+    """
+    import torch
+
+    from fallline.record.recorder import StopTraining
+    from fallline.watch.session import Session
+
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"check takes a torch.nn.Module, not {type(model).__name__}")
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise TypeError(f"batch is (inputs, targets), not {type(batch).__name__}")
+    inputs, targets = batch
+    model, optimizer = copy.deepcopy((model, optimizer))  # together, so that the copies belong together
+    with tempfile.TemporaryDirectory(prefix="fallline-") as root, torch.random.fork_rng():
+        session = Session("check", root, models={"model": model}, ahead=True)
+        session.start([])
+        with suppress(StopTraining):
+            given = (inputs,) if not isinstance(inputs, (tuple, list, dict)) else inputs
+            output = model(**given) if isinstance(given, dict) else model(*given)
+            model.zero_grad()
+            loss_fn(output, targets).backward()
+            if optimizer is not None:
+                optimizer.step()
+        session.stop(0)
+        run = read(session.folder)
+    return Forecast(run, diagnose(run))
 
 
 def list_runs(root: Path) -> list[str]:

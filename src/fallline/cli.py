@@ -34,6 +34,7 @@ def run(
     html: Annotated[Path | None, typer.Option("--html", metavar="F", help="Write the report as one HTML file.")] = None,
     fail_on: Annotated[str | None, typer.Option(metavar="error|warning", help="Exit with 3 on such a finding.")] = None,
     budget: Annotated[float, typer.Option(help="Share of the training's time that watching may take.")] = 0.03,
+    check_only: Annotated[bool, typer.Option("--check-only", help="Stop after the first update: a forecast.")] = False,
     root: Root = Path("runs"),
 ) -> None:
     """Run a program unchanged, and end with a diagnosis of its training."""
@@ -43,7 +44,21 @@ def run(
         _fail(f"--fail-on takes error or warning, not {fail_on!r}")
     if not budget > 0:
         _fail(f"--budget is a share of the training's time above 0, not {budget}")
-    api.run(script, args or [], module, budget, root, json_file, html, fail_on)
+    api.run(script, args or [], module, budget, root, json_file, html, fail_on, check_only)
+
+
+@app.command(context_settings=PASS_ON)
+def check(
+    script: Script,
+    args: Arguments = None,
+    module: AsModule = False,
+    json_file: JsonFile = None,
+    root: Root = Path("runs"),
+) -> None:
+    """Run a program up to its first update, and say what that foretells (as run --check-only)."""
+    from fallline import api
+
+    api.run(script, args or [], module, 0.03, root, json_file, None, None, True)
 
 
 @app.command(context_settings=PASS_ON)

@@ -96,6 +96,24 @@ def mean_field(activation: str, weight_variance: float, bias_variance: float, de
     return MeanField(np.array(q), np.array(chi))
 
 
+def backward_factor(activation: str, weight_variance: float, q: float) -> float:
+    r"""Factor of the gradient's norm from the output of a layer back to that of the layer before, √χ.
+
+    Args:
+        activation: name of the operation between the two.
+        weight_variance: fan_in · Var(W) of the later layer.
+        q: variance of the pre-activations of the earlier one.
+
+    NaN for an activation whose moments are not known, and where q is not a number.
+
+    >>> round(backward_factor("relu", 2.0, 1.0), 6)
+    1.0
+    """
+    if (activation not in ACTIVATIONS and activation not in PIECEWISE) or not q >= 0:
+        return math.nan
+    return math.sqrt(weight_variance * _moments(activation, q)[1])
+
+
 def _moments(activation: str, q: float) -> tuple[float, float]:
     """E[φ(√q z)²] and E[φ'(√q z)²]."""
     if activation in PIECEWISE:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fallline.diagnosis.causes import rank
 from fallline.diagnosis.checks import CHECKS
 from fallline.diagnosis.finding import Check, Finding, NotApplicable
+from fallline.diagnosis.forecast import CERTAIN, FORETOLD, REASON
 from fallline.record.run import Run
 
 
@@ -27,7 +28,11 @@ def diagnose(run: Run, checks: Sequence[Check] = CHECKS) -> Diagnosis:
     findings: list[Finding] = []
     passed: list[str] = []
     not_applicable: dict[str, str] = {}
+    ahead = bool(run.meta.get("forecast"))
     for check in checks:
+        if ahead and check.code not in FORETOLD:
+            not_applicable[check.code] = REASON
+            continue
         try:
             with np.errstate(all="ignore"):  # a training that failed is full of infinities
                 finding = check.look(run)
@@ -37,5 +42,6 @@ def diagnose(run: Run, checks: Sequence[Check] = CHECKS) -> Diagnosis:
         if finding is None:
             passed.append(check.code)
         else:
-            findings.append(finding)
+            likely = ahead and check.code not in CERTAIN and finding.severity == "error"
+            findings.append(replace(finding, severity="warning") if likely else finding)
     return Diagnosis(rank(findings, [check.code for check in checks]), tuple(passed), not_applicable)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fallline.record.run import Floats, Training
+from fallline.record.run import Event, Floats, Training
 
 NEGATIVE = 0.01  # of the largest curvature: a negative one beyond this is no rounding error
 
@@ -72,7 +72,7 @@ def landscapes(training: Training) -> list[Landscape]:
     found = []
     for event in training.run.events_of("curvature"):
         detail = event.detail
-        if detail["optimizer"] == training.optimizer.id and "values" in detail and detail["loss"] is not None:
+        if _is_of(event, training) and "values" in detail and detail["loss"] is not None:
             found.append(
                 Landscape(
                     event.step, float(detail["loss"]), float(detail["gradient"]), np.array(detail["values"]),
@@ -84,12 +84,18 @@ def landscapes(training: Training) -> list[Landscape]:
     return found
 
 
+def _is_of(event: Event, training: Training) -> bool:
+    """Whether a look was at this training; before the first step no optimizer is known yet, which is number 0."""
+    alone = len(training.run.trainings) == 1
+    return event.detail["optimizer"] in ((training.optimizer.id, 0) if alone else (training.optimizer.id,))
+
+
 def why_none(training: Training) -> str:
     """Why the curvature of a training was not measured."""
     refused = [
         event.detail["refused"]
         for event in training.run.events_of("curvature")
-        if event.detail["optimizer"] == training.optimizer.id and "refused" in event.detail
+        if _is_of(event, training) and "refused" in event.detail
     ]
     return refused[-1] if refused else "the curvature was not measured: the loss did not stall, or time did not allow"
 

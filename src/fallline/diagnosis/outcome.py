@@ -68,8 +68,10 @@ class Outcome:
 
 
 def judge(training: Training) -> Outcome:
-    """Judge one training by its losses."""
+    """Judge one training by its losses; one that only looks ahead as if it were to fail."""
     loss = training.loss
+    if training.run.meta.get("forecast"):
+        return _pessimist(training)
     tenth = max(1, len(loss) // 10)
     with np.errstate(invalid="ignore"):
         first = float(np.median(loss[: max(1, min(5, tenth))]))
@@ -81,6 +83,14 @@ def judge(training: Training) -> Outcome:
     trivial, meaning = trivial_loss(training)
     contested = training.contested or (trivial is None and training.beside_another)
     return Outcome(len(loss), first, last, trivial, meaning, finite, _flat(loss), contested)
+
+
+def _pessimist(training: Training) -> Outcome:
+    trivial, meaning = trivial_loss(training)
+    first = float(training.loss[0]) if len(training.loss) else math.nan
+    return Outcome(
+        len(training.loss), first, trivial or first, trivial, meaning, math.isfinite(first), True, training.contested
+    )
 
 
 def _flat(loss: Floats) -> bool:

@@ -27,8 +27,10 @@ PATIENCE = 0.05  # share of the updates so far to wait where time does not allow
 class Lookout:
     """What is looked at only when there is a reason."""
 
-    def __init__(self, store: Store, catalog: Catalog, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, catalog: Catalog, clock: Callable[[], float], ahead: bool = False) -> None:
+        """``ahead``: look at the curvature of the very first loss, whatever it costs."""
         self.store, self.catalog, self.clock = store, catalog, clock
+        self.ahead = ahead
         self.pace = Pace()
         self.spiked = False  # whether the last loss was a spike
         self._spikes = 0
@@ -61,7 +63,7 @@ class Lookout:
 
     def due(self, step: int) -> bool:
         """Whether the curvature should be looked at: descent stalls, and the last look is some time ago."""
-        return step >= self._next and self.pace.stalled
+        return step >= self._next and (self.pace.stalled or self.ahead)
 
     def curvature(self, loss: Tensor, step: int, elapsed: float) -> None:
         """Take the curvature of this batch's loss, if its share of the time allows.
@@ -69,7 +71,7 @@ class Lookout:
         To be called while there are no hooks on the nodes of the graph: each product would call them.
         """
         cost = self._cost or 3 * hessian.STEPS * self._gap
-        if self._spent + cost > ALLOWANCE + SHARE * elapsed:
+        if not self.ahead and self._spent + cost > ALLOWANCE + SHARE * elapsed:
             self._next = step + 1 + step * PATIENCE
             return
         graph = autograd.read(loss)
@@ -77,7 +79,7 @@ class Lookout:
             return
         self.catalog.learn(graph, step)
         acting = [mode for mode, _ in modes(graph)]
-        start, self._next = self.clock(), step * SPACING
+        start, self._next = self.clock(), max(step + 1, step * SPACING)
         optimizers = [(key, o) for key, reference in self._optimizers.items() if (o := reference()) is not None]
         held = {id(p): (key, o) for key, o in optimizers for group in o.param_groups for p in group["params"]}
         key, optimizer = next((held[id(leaf)] for leaf in graph.leaves if id(leaf) in held), (0, None))

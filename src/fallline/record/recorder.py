@@ -67,7 +67,8 @@ class Recorder:
     nodes of the autograd graph, only for the updates it measures densely, and removes them when backward is over.
     Nothing it does changes a number of the training. A fault of its own stops the recorder, not the training.
 
-    ``limit``: raise :class:`StopTraining` after this many updates, ``seconds``: after this much training.
+    ``limit``: raise :class:`StopTraining` after this many updates, ``seconds``: after this much training. ``ahead``:
+    take the curvature of the first batch's loss.
     """
 
     def __init__(
@@ -77,11 +78,12 @@ class Recorder:
         limit: int | None = None,
         seconds: float | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        ahead: bool = False,
     ) -> None:
         self.store, self.clock = store, clock
         self.limit, self.seconds = limit, seconds
         self.catalog = Catalog(store)
-        self._lookout = Lookout(store, self.catalog, clock)
+        self._lookout = Lookout(store, self.catalog, clock, ahead)
         self.step = 0
         self.spent = 0.0
         self.fault: str | None = None

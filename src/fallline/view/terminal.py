@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -16,9 +17,11 @@ from rich.text import Text
 from fallline.diagnosis.chain import Chain, chain
 from fallline.diagnosis.diagnose import Diagnosis
 from fallline.diagnosis.finding import Finding, text
+from fallline.diagnosis.forecast import Factor, factors
 from fallline.record.run import Run
 
 BARS = 14  # most layers drawn
+LONGEST = 20  # most rows of a forecast
 BAR_WIDTH = 34
 MARKS = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "info": ("i", "bold blue")}
 SIGNAL_CODES = {"vanishing-gradient", "exploding-gradient", "bad-initialisation", "dead-units", "saturated-units"}
@@ -66,7 +69,9 @@ def report(run: Run, diagnosis: Diagnosis, program: str = "") -> RenderableType:
         bars = None if drawn or not ({finding.code, *(c.code for c in consequences)} & SIGNAL_CODES) else _bars(run)
         drawn = drawn or bars is not None
         parts += [Text(), _finding(finding, consequences, bars)]
-    if not drawn and (bars := _bars(run)) is not None:
+    if run.meta.get("forecast") and run.trainings and (foretold := factors(run.trainings[0])):
+        parts += [Text(), _factors(foretold)]
+    elif not drawn and (bars := _bars(run)) is not None:
         parts += [
             Text(),
             Text("Gradient at each layer's output, first updates", style="dim"),
@@ -74,6 +79,25 @@ def report(run: Run, diagnosis: Diagnosis, program: str = "") -> RenderableType:
         ]
     parts += [Text(), _checks(diagnosis), Text(_where(run), style="dim")]
     return Group(*parts)
+
+
+def _factors(foretold: Sequence[Factor]) -> RenderableType:
+    """The factor of the backward signal from layer to layer, beside what theory expects."""
+    table = Table(
+        title="Backward signal, from each layer to the one before", title_justify="left", title_style="dim", box=None
+    )
+    for name in ("from", "to", "through"):
+        table.add_column(name)
+    for name in ("measured", "wide-layer theory"):
+        table.add_column(name, justify="right")
+    shown = foretold if len(foretold) <= LONGEST else [*foretold[: LONGEST // 2], *foretold[-LONGEST // 2 :]]
+    for factor in shown:
+        theory = "–" if math.isnan(factor.predicted) else f"×{text(factor.predicted)}"
+        through = factor.activation or "–"
+        table.add_row(factor.following, factor.layer, through, f"×{text(factor.measured)}", theory)
+    whole, expected = (float(np.prod([getattr(f, name) for f in foretold])) for name in ("measured", "predicted"))
+    table.add_row("all", "", "", f"×{text(whole)}", "–" if math.isnan(expected) else f"×{text(expected)}")
+    return table
 
 
 def _heading(run: Run, program: str) -> Text:
@@ -86,13 +110,15 @@ def _heading(run: Run, program: str) -> Text:
     said.append(
         f" in {seconds:.1f} s" if seconds is not None else ", and the record ends there (the program was killed)"
     )
-    if training > 0:
+    if training > 0 and not run.meta.get("forecast"):
         overhead = float(run.meta.get("overhead_seconds", 0.0))
         said.append(f" · {100 * overhead / training:.1f} % of it fallline ({overhead:.2f} s)")
     if run.meta.get("error"):
         said.append(f"\nThe program ended with {run.meta['error']}", style="red")
     if not steps:
         said.append("\n" + _why_nothing(run), style="yellow")
+    elif run.meta.get("forecast"):
+        said.append("\nStopped after its first update: this is what one batch foretells.", style="yellow")
     elif steps == 1:
         said.append("\nOne update is too little to tell how a training goes.", style="yellow")
     if len(run.trainings) > 1:

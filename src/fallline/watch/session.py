@@ -19,7 +19,8 @@ class Session:
     """A folder, a store and a recorder, opened and closed together.
 
     ``budget``: share of the training's time that watching may take. ``limit``: stop the program after this many
-    updates; ``seconds``: after this much training. ``models``: modules whose names are known already.
+    updates; ``seconds``: after this much training. ``ahead``: stop it after the first, for a
+    forecast. ``models``: modules whose names are known already.
     """
 
     def __init__(
@@ -30,12 +31,15 @@ class Session:
         limit: int | None = None,
         models: dict[str, nn.Module] | None = None,
         seconds: float | None = None,
+        ahead: bool = False,
     ) -> None:
         if not budget > 0:
             raise ValueError(f"budget is the share of the training's time to use, above 0; got {budget}")
         folder, self.note = new_folder(Path(root).absolute(), name)  # the program may change directory
         self.store = Store(folder)
-        self.recorder = Recorder(self.store, budget, limit, seconds)
+        self.recorder = Recorder(self.store, budget, 1 if ahead else limit, seconds, ahead=ahead)
+        if ahead:
+            self.store.meta(forecast=True)
         self.recorder.catalog.know(models or {})
         self._started = 0.0
 

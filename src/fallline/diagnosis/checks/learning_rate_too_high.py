@@ -8,8 +8,14 @@ import numpy as np
 
 from fallline.calculus import stability
 from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.landscape import landscapes, why_none
 from fallline.diagnosis.outcome import Outcome, judge
 from fallline.record.run import Floats, Run, Training
+
+OVERSHOOT = (
+    "A gradient step overshoots the valley when the learning rate exceeds 2 / λ, λ the largest curvature of the loss: "
+    "each step then lands farther out on the other side than the one before."
+)
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,13 @@ class LearningRateTooHigh:
     rise: float = 1.15  # of the loss, meanwhile
     far: float = 2.0  # as travelled: with SGD, whose steps are as long as the gradient, enough without a rise
     wild: float = 0.03  # the same, where the loss also swings
+    ahead: float = (
+        2.0  # times the limit, before training: up to 4 / λ networks often find flatter ground (Lewkowycz 2020)
+    )
 
     def look(self, run: Run) -> Finding | None:
+        if run.meta.get("forecast"):
+            return self._ahead(run)
         if not any(len(t.loss) >= 2 for t in run.trainings):
             raise NotApplicable("fewer than two updates were recorded")
         for training in run.trainings:
@@ -43,6 +54,25 @@ class LearningRateTooHigh:
             )
             if finding is not None:
                 return finding
+        return None
+
+    def _ahead(self, run: Run) -> Finding | None:
+        """The rate against the limit that the first batch's curvature sets."""
+        measured = [(t, looks[-1]) for t in run.trainings if t.optimizer.kind == "SGD" and (looks := landscapes(t))]
+        if not measured:
+            raise NotApplicable(why_none(run.trainings[0]) if run.trainings else "no update was recorded")
+        for training, look in measured:
+            settings, lr = training.optimizer.settings, _rate(training)
+            momentum, dampening = float(settings.get("momentum", 0.0)), float(settings.get("dampening", 0.0))
+            limit = stability.limit(look.largest, momentum, dampening, bool(settings.get("nesterov", False)))
+            if lr > self.ahead * limit:
+                return self._finding(
+                    training, (look.step, look.step),
+                    f"The largest curvature of the first batch's loss is {text(look.largest)}, which allows a learning "
+                    f"rate of {text(limit)}. The rate {text(lr)} is {text(lr / limit)} times that.",
+                    OVERSHOOT,
+                    {"learning_rate": lr, "limit": limit, "curvature": look.largest, "times_over": lr / limit},
+                )  # fmt: skip
         return None
 
     def _diverging(self, training: Training, outcome: Outcome) -> Finding | None:
@@ -65,8 +95,7 @@ class LearningRateTooHigh:
             reach = f" The rate {text(lr)} is {text(lr / limit)} times over the limit {text(limit)}."
         return self._finding(
             training, (found.start, found.end), f"{said}.{reach}",
-            "A gradient step overshoots the valley when the learning rate exceeds 2 / λ, λ the largest curvature of "
-            "the loss: each step then lands farther out on the other side than the one before.",
+            OVERSHOOT,
             evidence,
         )  # fmt: skip
 
