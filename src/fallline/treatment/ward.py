@@ -26,6 +26,7 @@ from typing import IO, Any
 
 FORKS = sys.platform == "linux"  # elsewhere system libraries may not survive it
 PRELOADED = ("numpy", "scipy", "sklearn", "pandas")  # slow to import, and the same in every process
+LAZY = ("torch._dynamo",)  # what torch loads at the first optimizer, which takes as long as torch itself
 POLL = 0.02  # seconds between two looks at the trials that have ended
 LOADING = 60.0  # seconds that a trial may wait for the server to have PyTorch loaded
 DYING = 5.0  # seconds that a process takes to end at most once it was killed
@@ -179,7 +180,7 @@ def serve(modules: Iterable[str]) -> None:
     """Load everything that trials need, then fork for each line of standard input until it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what ends
     importlib.import_module("fallline.treatment.child")
-    for module in modules:
+    for module in (*LAZY, *modules):
         with contextlib.suppress(ImportError):  # the program will say so itself
             importlib.import_module(module)
     running: dict[int, str] = {}
