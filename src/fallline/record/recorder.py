@@ -292,6 +292,7 @@ class Recorder:
         self.catalog.learn(graph, self.step)
         if not loss.is_cpu:
             self._lookout.hear(float(loss.detach()))
+            self._lookout.spiked = False  # it is too late to describe its batch
         handles = []
         for call in graph.calls:
             layer = self.catalog.layer(call.weight)

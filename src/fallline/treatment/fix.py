@@ -57,7 +57,7 @@ def fix(program: Program, root: Path, progress: Progress = lambda message: None)
     started = time.perf_counter()
     workers = max(1, min(2, os.cpu_count() or 1))
     source = None if program.module else Path(program.path)
-    with Ward(source) as ward, ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool, Ward(source) as ward:  # whatever ends this ends the trials first
         progress("running the program as it is")
         first = Limits(seconds=SECONDS, wall=SECONDS * 4 + trials.GRACE)
         untreated = list(

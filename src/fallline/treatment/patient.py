@@ -84,20 +84,19 @@ class Surgery(TorchFunctionMode):
             kwargs = {**kwargs, "p": self.dropout}
         if name == "batch_norm" and self.group_norm and len(args) >= 1 and "weight" in kwargs:
             return torch.nn.functional.group_norm(args[0], 1, kwargs["weight"], kwargs["bias"], kwargs["eps"])
-        if name in MULTIPLICATIONS and self.edits:
-            args = self._before(args)
-        output = func(*args, **kwargs)
-        if name in MULTIPLICATIONS and self.edits:
-            output = self._after(args, output)
-        return output
+        if name not in MULTIPLICATIONS or not self.edits:
+            return func(*args, **kwargs)
+        bias, args = (args[:1], args[1:]) if name == "addmm" else ((), args)  # its bias comes first
+        args = self._before(args)
+        return self._after(args, func(*bias, *args, **kwargs))
 
     def _before(self, args: Sequence[Any]) -> Sequence[Any]:
-        weight = next((w for a in args[1:3] if (w := _leaf(a)) is not None and w.ndim > 1), None)
+        weight = next((w for a in args[1:2] if (w := _leaf(a)) is not None and w.ndim > 1), None)
         edit = self.edits.get(id(weight))
         return args if edit is None or edit.scaler is None else (edit.scaler(args[0]), *args[1:])
 
     def _after(self, args: Sequence[Any], output: Any) -> Any:
-        weight = next((w for a in args[:3] if (w := _leaf(a)) is not None), None)
+        weight = next((w for a in args[:2] if (w := _leaf(a)) is not None), None)
         if weight is None:
             return output
         self._current = id(weight)

@@ -22,11 +22,14 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 FORKS = sys.platform == "linux"  # elsewhere system libraries may not survive it
 PRELOADED = ("numpy", "scipy", "sklearn", "pandas")  # slow to import, and the same in every process
+LAZY = ("torch._dynamo",)  # what torch loads at the first optimizer, which takes as long as torch itself
 POLL = 0.02  # seconds between two looks at the trials that have ended
+LOADING = 60.0  # seconds that a trial may wait for the server to have PyTorch loaded
+DYING = 5.0  # seconds that a process takes to end at most once it was killed
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,10 @@ class Ward:
     def __init__(self, program: Path | None = None) -> None:
         self._modules = sorted(_imports(program)) if program is not None else []
         self._server: subprocess.Popen[str] | None = None
+        self._listener: threading.Thread | None = None
         self._answers: dict[str, queue.Queue[dict[str, int]]] = {}
         self._lock = threading.Lock()
+        self._closed = False
 
     def __enter__(self) -> Ward:
         if FORKS:
@@ -54,61 +59,88 @@ class Ward:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                 env=dict(os.environ, OMP_NUM_THREADS="1"),
             )  # fmt: skip
-            threading.Thread(target=self._listen, daemon=True).start()
+            self._listener = threading.Thread(target=self._listen, args=(self._server.stdout,), daemon=True)
+            self._listener.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._server is not None:
+        self._closed = True
+        if self._server is not None and self._listener is not None:
             assert self._server.stdin is not None
             with contextlib.suppress(OSError):
                 self._server.stdin.close()  # it ends the trials that still run, and itself
             self._server.wait()
+            self._listener.join()
 
     def run(self, spec: Path, wall: float | None) -> Ending:
         """Run the trial that a file describes, one thread a trial; after ``wall`` seconds it is ended (status 124)."""
-        if self._server is None:
-            return alone(spec, wall)
+        if self._server is None or self._closed:
+            return self._without(spec, wall)
         out, err = spec.with_name("out"), spec.with_name("err")
-        answers: queue.Queue[dict[str, int]] = queue.Queue()
-        with self._lock:
-            self._answers[str(spec)] = answers
-            assert self._server.stdin is not None
-            try:
-                self._server.stdin.write(json.dumps({"spec": str(spec), "out": str(out), "err": str(err)}) + "\n")
-                self._server.stdin.flush()
-            except OSError:
-                return alone(spec, wall)
-        status = self._await(answers, wall)
-        if status is None:
-            return alone(spec, wall)
-        printed, complaint = (path.read_text(errors="replace") if path.exists() else "" for path in (out, err))
-        return Ending(status, printed, complaint if status != 124 else f"ended after {wall:.0f} s")
-
-    def _await(self, answers: queue.Queue[dict[str, int]], wall: float | None) -> int | None:
-        """The status of a trial's process; None where the server is gone."""
-        process: int | None = None
+        answers = self._ask(self._server, {"spec": str(spec), "out": str(out), "err": str(err)})
         try:
-            while True:
-                answer = answers.get(timeout=wall)
-                if "status" in answer:
-                    return answer["status"]
-                if "gone" in answer:
-                    return None
-                process = answer["process"]
-        except queue.Empty:
-            if process is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process, signal.SIGKILL)
-            return 124
+            status = _await(answers, wall) if answers is not None else None
+        except TimeoutError as late:
+            return Ending(124, "", str(late))
+        if status is None:
+            return self._without(spec, wall)
+        printed, complaint = (path.read_text(errors="replace") if path.exists() else "" for path in (out, err))
+        return Ending(status, printed, complaint)
 
-    def _listen(self) -> None:
-        assert self._server is not None
-        assert self._server.stdout is not None
-        for line in self._server.stdout:
-            answer = json.loads(line)
-            self._answers[answer.pop("spec")].put(answer)
-        for answers in self._answers.values():
-            answers.put({"gone": 1})
+    def _without(self, spec: Path, wall: float | None) -> Ending:
+        """Do without the server; after the end (as by Ctrl-C) trials that still wait are not begun."""
+        return Ending(1, "", "not begun: the ward is closed") if self._closed else alone(spec, wall)
+
+    def _ask(self, server: subprocess.Popen[str], job: dict[str, str]) -> queue.Queue[dict[str, int]] | None:
+        """Hand a trial to the server; where its answers will come, or None where it is gone."""
+        answers: queue.Queue[dict[str, int]] = queue.Queue()
+        assert server.stdin is not None
+        with self._lock:
+            self._answers[job["spec"]] = answers
+            try:
+                server.stdin.write(json.dumps(job) + "\n")
+                server.stdin.flush()
+            except (OSError, ValueError):  # it died, or its pipe was closed here
+                return None
+        return answers
+
+    def _listen(self, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                answer = json.loads(line)
+                self._answers[answer.pop("spec")].put(answer)
+        with self._lock:
+            for answers in self._answers.values():
+                answers.put({"gone": 1})
+
+
+def _await(answers: queue.Queue[dict[str, int]], wall: float | None) -> int | None:
+    """The status of a trial's process; None where the server is gone.
+
+    Raises:
+        TimeoutError: the process was still there after ``wall`` seconds, and was ended with all it had started.
+    """
+    process: int | None = None
+    try:
+        while True:
+            answer = answers.get(timeout=LOADING if process is None else wall)
+            if "status" in answer:
+                return answer["status"]
+            if "gone" in answer:
+                _end(process)
+                return None
+            process = answer["process"]
+    except queue.Empty:
+        _end(process)
+        with contextlib.suppress(queue.Empty):  # until then it may still write
+            answers.get(timeout=DYING)
+        raise TimeoutError(f"ended after {LOADING if process is None else wall:.0f} s") from None
+
+
+def _end(process: int | None) -> None:
+    if process is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process, signal.SIGKILL)
 
 
 def alone(spec: Path, wall: float | None, passthrough: bool = False) -> Ending:
@@ -146,8 +178,9 @@ def _imports(program: Path) -> set[str]:
 
 def serve(modules: Iterable[str]) -> None:
     """Load everything that trials need, then fork for each line of standard input until it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says what ends
     importlib.import_module("fallline.treatment.child")
-    for module in modules:
+    for module in (*LAZY, *modules):
         with contextlib.suppress(ImportError):  # the program will say so itself
             importlib.import_module(module)
     running: dict[int, str] = {}
@@ -187,6 +220,7 @@ def _be_a_trial(job: dict[str, str]) -> None:
     """What the forked process does: be the trial, and end as a program of its own would."""
     status = 1
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()  # so that it can be ended with everything it started
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for stream, path in ((1, job["out"]), (2, job["err"])):

@@ -20,7 +20,7 @@ class SaddlePoint:
     """
 
     code: str = "saddle-point"
-    step: float = 0.02  # of the loss, that one step of the best length gains at most: the gradient is about zero
+    step: float = 0.01  # of the loss, that one step of the best length gains at most: the gradient is about zero
     late: float = 0.2  # of the run, before which a look says nothing about its end
 
     def look(self, run: Run) -> Finding | None:

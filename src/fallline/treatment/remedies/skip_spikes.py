@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import deque
 from dataclasses import dataclass
@@ -39,11 +40,12 @@ class SkipSpikes:
         def drop(parameters: list[Tensor]) -> None:
             gradients = [p.grad for p in parameters if p.grad is not None]
             norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))) if gradients else 0.0
-            if len(seen) >= WARM and not norm <= args["times"] * statistics.median(seen):
+            limit = args["times"] * statistics.median(seen) if len(seen) >= WARM else math.inf
+            if not norm <= limit:
                 for parameter in parameters:
                     parameter.grad = None
-            else:
-                seen.append(norm)
+            if math.isfinite(norm):
+                seen.append(min(norm, limit))  # where it grows for good, the usual one follows
 
         patient.before_update(drop)
 
@@ -53,7 +55,8 @@ class SkipSpikes:
             "Better: look at the samples named above and take out what is wrong.\n"
             "The same effect in the loop, after loss.backward() (norms = collections.deque(maxlen=100) before it):\n"
             '    norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), float("inf")))\n'
-            f"    if len(norms) < {WARM} or norm <= {args['times']:g} * statistics.median(norms):\n"
+            f'    limit = {args["times"]:g} * statistics.median(norms) if len(norms) >= {WARM} else float("inf")\n'
+            "    if norm <= limit:\n"
             "        optimizer.step()\n"
-            "        norms.append(norm)"
+            "    norms.append(min(norm, limit))"
         )

@@ -1,0 +1,419 @@
+"""Remedies for data, modes, spikes and starts: each does to a live program what its words say."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fallline.diagnosis.finding import Finding
+from fallline.record.run import Run
+from fallline.treatment.patient import Patient
+from fallline.treatment.remedies import BY_NAME
+
+Watched = Callable[..., Run]
+
+
+@contextmanager
+def under(name: str, args: dict[str, Any]) -> Iterator[Patient]:
+    """The hooks of one remedy in place."""
+    patient = Patient()
+    BY_NAME[name].apply(patient, args)
+    with patient.operate():
+        yield patient
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).double()
+
+
+def raw(rows: int = 200) -> Tensor:
+    """Two correlated features in the thousands and in the hundredths."""
+    return normal(rows, 2) @ torch.tensor([[2000.0, 0.02], [0.0, 0.01]]).double() + torch.tensor([5e4, 0.3]).double()
+
+
+def finding(code: str, **evidence: float) -> Finding:
+    return Finding(code, "error", code, "seen", "why", "disproof", evidence=evidence)
+
+
+def change(name: str, args: dict[str, Any]) -> str:
+    return BY_NAME[name].change(args, None)  # type: ignore[arg-type]  # these changes do not depend on the run
+
+
+def train(model: nn.Module, x: Tensor, y: Tensor, steps: int = 20, lr: float = 0.1) -> list[float]:
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def equal(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.allclose(p, q, rtol=1e-9, atol=1e-12) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+
+
+def perceptron(inputs: int = 2, outputs: int = 1, seed: int = 0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(inputs, 8), nn.Tanh(), nn.Linear(8, outputs)).double()
+
+
+# -- scale-inputs
+
+
+class Seeing(nn.Module):
+    """A first layer that keeps what it multiplies: with an identity as weight, that is its output."""
+
+    def __init__(self, form: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(2).double())
+        self.form = form
+        self.seen = torch.zeros(0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.form(x, self.weight)
+        self.seen = out.detach()
+        return out
+
+
+FORMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "linear": lambda x, w: F.linear(x, w),
+    "matmul": lambda x, w: x @ w,
+    "view": lambda x, w: torch.mm(x, w.T),
+    "addmm": lambda x, w: torch.addmm(torch.zeros(2).double().requires_grad_(), x, w),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("whiten", [False, True])
+def test_inputs_are_scaled_on_their_way_into_the_first_layer(form: str, whiten: bool) -> None:
+    model, x = Seeing(FORMS[form]), raw()
+    with under("scale-inputs", {"weights": ["model.weight"], "channels": [-1], "whiten": whiten}):
+        model(x)
+        wanted = torch.eye(2).double() if whiten else torch.corrcoef(x.T)
+        assert torch.allclose(model.seen.mean(dim=0), torch.zeros(2).double(), atol=1e-9)
+        assert torch.allclose(torch.cov(model.seen.T, correction=0), wanted, atol=1e-8)
+
+
+def test_evaluation_is_scaled_by_the_statistics_of_training() -> None:
+    model, x, other = Seeing(FORMS["linear"]), raw(), raw(50) + 100
+    with under("scale-inputs", {"weights": ["model.weight"], "channels": [-1], "whiten": False}):
+        model(x)
+        with torch.no_grad():
+            model(other)
+    assert torch.allclose(model.seen, (other - x.mean(dim=0)) / x.std(dim=0, correction=0))
+
+
+def test_training_on_scaled_inputs_is_training_on_inputs_scaled_by_hand() -> None:
+    x = raw()
+    y = normal(200, 1, seed=1)
+    by_hand, treated = perceptron(), perceptron()
+    train(by_hand, (x - x.mean(dim=0)) / x.std(dim=0, correction=0), y)
+    with under("scale-inputs", {"weights": ["model.0.weight"], "channels": [-1], "whiten": False}):
+        train(treated, x, y)
+    assert equal(by_hand, treated)
+
+
+def test_channels_of_a_convolution_are_scaled() -> None:
+    conv = nn.Conv2d(2, 2, 1, bias=False).double()
+    conv.weight.data = torch.eye(2).double().view(2, 2, 1, 1)
+    x = 100 + 20 * normal(4, 2, 3, 3)
+    with under("scale-inputs", {"weights": ["conv.weight"], "channels": [1], "whiten": False}):
+        seen = conv(x).detach()
+    assert torch.allclose(seen.mean(dim=(0, 2, 3)), torch.zeros(2).double(), atol=1e-9)
+    assert torch.allclose(seen.var(dim=(0, 2, 3), correction=0), torch.ones(2).double())
+
+
+def test_scaling_is_proposed_where_the_inputs_are_out_of_scale(watched: Watched) -> None:
+    x, y = raw(), normal(200, 1)
+    model = perceptron()
+    run = watched(lambda: train(model, x, y, steps=3, lr=1e-6), model=model)
+    proposals = BY_NAME["scale-inputs"].propose(finding("unscaled-data"), run)
+    assert [p.args["whiten"] for p in proposals] == [False, True]
+    assert proposals[0].args["weights"] == ["0.weight"]
+    first = BY_NAME["scale-inputs"].propose(finding("ill-conditioned"), run)[0]
+    assert first.args["whiten"]
+    assert "(x_train - mean) / std" in change("scale-inputs", proposals[0].args)
+    assert "PCA(whiten=True).fit(x_train)" in change("scale-inputs", first.args)
+
+
+def test_scaling_is_not_proposed_for_inputs_at_scale(watched: Watched) -> None:
+    model = perceptron()
+    run = watched(lambda: train(model, normal(200, 2), normal(200, 1), steps=3), model=model)
+    assert BY_NAME["scale-inputs"].propose(finding("saturated-units"), run) == []
+
+
+# -- scale-targets
+
+
+def test_targets_are_scaled_as_by_hand_and_predictions_keep_their_units() -> None:
+    x, y = normal(100, 2), 500 + 40 * normal(100, 1, seed=1)
+    mean, std = float(y.mean()), float(y.std())
+    by_hand, treated = perceptron(), perceptron()
+    scaled = train(by_hand, x, (y - mean) / std)
+    with under("scale-targets", {"weights": ["model.2.weight"], "mean": mean, "std": std}):
+        losses = train(treated, x, y)
+        with torch.no_grad():
+            prediction = treated(x)
+    assert equal(by_hand, treated)
+    assert torch.allclose(prediction, by_hand(x) * std + mean)
+    assert losses == pytest.approx([std**2 * loss for loss in scaled])  # in the targets' own units
+
+
+def test_the_mean_and_deviation_are_those_of_the_targets(watched: Watched) -> None:
+    x, y = normal(100, 2), 500 + 40 * normal(100, 1, seed=1)
+    model = perceptron()
+    run = watched(lambda: train(model, x, y, steps=3, lr=1e-6), model=model)
+    proposal = BY_NAME["scale-targets"].propose(finding("unscaled-data", target_rms=500.0), run)[0]
+    assert proposal.args["weights"] == ["2.weight"]
+    assert proposal.args["mean"] == pytest.approx(float(y.mean()))
+    assert proposal.args["std"] == pytest.approx(float(y.std()))
+    assert BY_NAME["scale-targets"].propose(finding("unscaled-data"), run) == []  # it was the inputs
+    assert "prediction = model(x) * std + mean" in change("scale-targets", proposal.args)
+
+
+# -- mode
+
+
+@pytest.mark.parametrize("drop", [nn.Dropout(0.9), lambda x: F.dropout(x, 0.9), lambda x: F.dropout(x, p=0.9)])
+def test_dropout_is_made_mild_wherever_it_stands(drop: Callable[[Tensor], Tensor]) -> None:
+    x = torch.ones(20_000)
+    torch.manual_seed(0)
+    with under("mode", {"set": "dropout"}):
+        out = drop(x)
+    assert float((out == 0).double().mean()) == pytest.approx(0.1, abs=0.01)
+    assert float(out.max()) == pytest.approx(1 / 0.9)
+
+
+def test_dropout_stays_away_in_evaluation() -> None:
+    with under("mode", {"set": "dropout"}):
+        assert torch.equal(nn.Dropout(0.9).eval()(torch.ones(100)), torch.ones(100))
+
+
+def test_batch_norm_is_put_in_train_mode_while_training_alone() -> None:
+    norm, drop = nn.BatchNorm1d(3).double().eval(), nn.Dropout(0.5).eval()
+    model = nn.Sequential(norm, drop)
+    x = 5 + normal(50, 3)
+    with under("mode", {"set": "train"}):
+        out = model(x)
+    assert torch.allclose(out.mean(dim=0), torch.zeros(3).double(), atol=1e-9)
+    assert not drop.training
+    norm.eval()
+    with under("mode", {"set": "train"}), torch.no_grad():
+        assert not torch.allclose(model(x).mean(dim=0), torch.zeros(3).double(), atol=0.1)
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d(6), nn.BatchNorm2d(6)])
+def test_group_norm_takes_the_place_of_batch_norm(norm: Any) -> None:
+    norm = norm.double()
+    norm.weight.data, norm.bias.data = normal(6, seed=1), normal(6, seed=2)
+    x = normal(1, 6) if isinstance(norm, nn.BatchNorm1d) else normal(1, 6, 4, 4)  # one sample, which batch norm refuses
+    with under("mode", {"set": "group"}):
+        out = norm(x)
+    assert torch.equal(out, F.group_norm(x, 1, norm.weight, norm.bias, norm.eps))
+
+
+def test_running_statistics_run() -> None:
+    norm, x = nn.BatchNorm1d(3, momentum=0.0).double(), 5 + normal(50, 3)
+    with under("mode", {"set": "momentum"}):
+        norm(x)
+    assert torch.allclose(norm.running_mean, 0.1 * x.mean(dim=0))
+
+
+def drops(x: Tensor, y: Tensor, *middle: nn.Module) -> Callable[[], object]:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 32), *middle, nn.Linear(32, 1)).double()
+    return lambda: train(model, x, y, steps=3)
+
+
+@pytest.mark.parametrize(
+    ("middle", "evidence", "dose", "write"),
+    [
+        (nn.Dropout(0.9), {"signal_to_noise": 0.1}, "dropout", "nn.Dropout(0.1)"),
+        (nn.BatchNorm1d(32), {"values": 2.0}, "group", "nn.GroupNorm(1, channels)"),
+        (nn.BatchNorm1d(32).eval(), {"layers": 1.0}, "train", "model.train()"),
+        (nn.BatchNorm1d(32, momentum=0.0), {"layers": 1.0}, "momentum", "momentum=0.1"),
+    ],
+)
+def test_the_mode_that_the_finding_names(
+    watched: Watched, middle: nn.Module, evidence: dict[str, float], dose: str, write: str
+) -> None:
+    run = watched(drops(normal(40, 2), normal(40, 1), middle))
+    proposals = BY_NAME["mode"].propose(finding("wrong-mode", **evidence), run)
+    assert [p.args["set"] for p in proposals] == [dose]
+    assert write in change("mode", proposals[0].args)
+
+
+# -- skip-spikes
+
+
+def spiky(model: nn.Module, wrong: int | None, skipped: int | None = None) -> None:
+    """Batches of ten; in batch ``wrong`` the targets are a million, and batch ``skipped`` gives no update."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    for i in range(20):
+        x, y = normal(10, 2, seed=i), normal(10, 1, seed=100 + i)
+        optimizer.zero_grad()
+        F.mse_loss(model(x), y if i != wrong else torch.full((10, 1), 1e6).double()).backward()
+        if i != skipped:
+            optimizer.step()
+
+
+def test_the_update_with_wrong_targets_is_left_out_and_no_other() -> None:
+    treated, left_out = perceptron(), perceptron()
+    with under("skip-spikes", {"times": 5.0}):
+        spiky(treated, wrong=12)
+    spiky(left_out, wrong=None, skipped=12)
+    assert equal(treated, left_out)
+
+
+def test_the_first_updates_are_never_left_out() -> None:
+    treated, plain = perceptron(), perceptron()
+    with under("skip-spikes", {"times": 5.0}):
+        spiky(treated, wrong=3)
+    spiky(plain, wrong=3)
+    assert not equal(perceptron(), treated)
+    assert torch.allclose(treated[2].bias, plain[2].bias, rtol=0.5)  # thrown as far
+
+
+def test_what_to_write_for_skipped_spikes_does_the_same() -> None:
+    """The lines themselves, run."""
+    from collections import deque
+
+    treated, written = perceptron(), perceptron()
+    with under("skip-spikes", {"times": 5.0}):
+        spiky(treated, wrong=12)
+    text = change("skip-spikes", {"times": 5.0})
+    lines = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
+    optimizer = torch.optim.SGD(written.parameters(), lr=0.05)
+    names = {"torch": torch, "model": written, "optimizer": optimizer, "statistics": statistics, "norms": deque()}
+    for i in range(20):
+        x, y = normal(10, 2, seed=i), normal(10, 1, seed=100 + i)
+        optimizer.zero_grad()
+        F.mse_loss(written(x), y if i != 12 else torch.full((10, 1), 1e6).double()).backward()
+        exec(lines, names)
+    assert equal(treated, written)
+
+
+def test_spikes_are_skipped_against_nan_only_where_there_were_spikes(watched: Watched) -> None:
+    model = perceptron()
+    run = watched(lambda: train(model, normal(20, 2), normal(20, 1), steps=3))
+    assert BY_NAME["skip-spikes"].propose(finding("non-finite"), run) == []
+    assert [p.args for p in BY_NAME["skip-spikes"].propose(finding("loss-spike"), run)] == [{"times": 5.0}]
+
+
+# -- perturb
+
+
+def test_noise_is_added_once_and_always_the_same() -> None:
+    moved = []
+    for _ in range(2):
+        model = nn.Sequential(nn.Linear(50, 100), nn.Linear(100, 50)).double()
+        start = [p.detach().clone() for p in model.parameters()]
+        state = torch.get_rng_state()
+        with under("perturb", {"weights": ["model.0.weight", "model.1.weight"]}):
+            for _ in range(3):
+                model(torch.zeros(1, 50).double())
+        assert torch.equal(torch.get_rng_state(), state)  # the order of the data stays as it was
+        moved.append([p.detach() - q for p, q in zip(model.parameters(), start, strict=True)])
+    first, second = moved
+    assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(first, second, strict=True))
+    assert [bool(m.any()) for m in first] == [True, False, True, False]
+    assert float(first[0].std()) == pytest.approx(0.1, rel=0.03)
+    assert not torch.allclose(first[0].flatten(), first[2].flatten())
+
+
+def test_noise_leaves_a_saddle_and_so_do_the_lines_to_write(watched: Watched) -> None:
+    def descend(model: nn.Module) -> float:
+        return train(model, x, y, steps=100)[-1]
+
+    x = normal(50, 2)
+    y = x.sum(dim=1, keepdim=True)
+    models = []
+    for _ in range(3):
+        model = nn.Sequential(nn.Linear(2, 4, bias=False), nn.Linear(4, 1, bias=False)).double()
+        for parameter in model.parameters():
+            nn.init.zeros_(parameter)
+        models.append(model)
+    stuck, treated, written = models
+    run = watched(lambda: train(stuck, x, y, steps=3), model=stuck)
+    proposal = BY_NAME["perturb"].propose(finding("saddle-point"), run)[0]
+    assert proposal.args["weights"] == ["0.weight", "1.weight"]
+    assert descend(stuck) > 1
+    with under("perturb", {"weights": ["model.0.weight", "model.1.weight"]}):
+        assert descend(treated) < 1e-3
+    torch.manual_seed(0)
+    exec(change("perturb", proposal.args), {"torch": torch, "model": written})
+    assert descend(written) < 1e-3
+
+
+# -- search-start
+
+
+def double_well(place: Tensor) -> Tensor:
+    """Minima at about 1 (0.3 above zero) and −1 (0.3 below it)."""
+    return ((place**2 - 1) ** 2 + 0.3 * place).sum()
+
+
+def descend(place: nn.Parameter, steps: int = 100) -> list[float]:
+    optimizer = torch.optim.SGD([place], lr=0.02)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = double_well(place)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def test_the_search_finds_the_deeper_well() -> None:
+    place = nn.Parameter(torch.tensor([0.2]).double())
+    assert descend(place)[-1] > 0.2
+    place = nn.Parameter(torch.tensor([0.2]).double())
+    with under("search-start", {"weights": ["place"], "starts": 40}):
+        losses = descend(place)
+    assert float(place.detach()) == pytest.approx(-1.036, abs=0.01)
+    assert losses[41] == pytest.approx(min(losses[:41]))  # from the best of the starts
+    assert losses[41:] == sorted(losses[41:], reverse=True)  # and down from there
+
+
+def test_the_program_s_own_start_is_kept_when_none_is_better() -> None:
+    place = nn.Parameter(torch.tensor([-1.036]).double())
+    with under("search-start", {"weights": ["place"], "starts": 10}):
+        losses = descend(place, steps=20)
+    assert losses[11] == losses[0]
+
+
+def test_a_search_takes_two_fifths_of_the_updates_of_a_small_model(watched: Watched) -> None:
+    place = nn.Parameter(torch.tensor([0.2]))
+    run = watched(lambda: descend(place))
+    proposals = BY_NAME["search-start"].propose(finding("local-minimum"), run)
+    assert [p.args["starts"] for p in proposals] == [40]
+    large = perceptron(20)
+    run = watched(lambda: train(large, normal(10, 20), normal(10, 1), steps=30))
+    assert BY_NAME["search-start"].propose(finding("local-minimum"), run) == []
+
+
+def test_the_lines_to_write_search_too() -> None:
+    class Well(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.place = nn.Parameter(torch.tensor([0.2]).double())
+
+        def forward(self, x: Tensor) -> Tensor:
+            return double_well(self.place)
+
+    model = Well()
+    torch.manual_seed(0)
+    text = change("search-start", {"weights": ["place"], "starts": 40})
+    exec(text, {"torch": torch, "model": model, "criterion": lambda value, _: value, "x": None, "y": None})
+    assert descend(model.place)[-1] < -0.2
