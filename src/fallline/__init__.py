@@ -8,10 +8,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fallline.api import minimize as minimize
     from fallline.api import watch as watch
 
 __version__ = "0.1.0"
-__all__ = ["watch"]
+__all__ = ["minimize", "watch"]
 
 
 def __getattr__(name: str) -> Any:

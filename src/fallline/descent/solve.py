@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +14,15 @@ from fallline.calculus import stability
 from fallline.descent import measure
 from fallline.descent.minimize import STOPS, Flight, Plan, descend
 from fallline.descent.newton import newton
+from fallline.descent.search import SEARCHES, Search, basin_hopping, multi_start, perturbed
 from fallline.descent.update import RULES, SAME, Options, Rule
 from fallline.objective.function import Objective
 from fallline.record.trace import Bend, Probe, Stop, Trace
 
 NEWTON = Rule("newton", lambda x, g, state, t, o: (x, state))  # steps by its own loop
-OPTIMIZERS = (*RULES, "newton")
+PERTURBED = replace(RULES["gd"], name="perturbed-gd")
+OPTIMIZERS = (*RULES, "perturbed-gd", "newton")
+ESCAPES = 10  # most descents one after the other
 
 
 def rule(name: str, momentum: Any = None) -> Rule:
@@ -28,8 +32,8 @@ def rule(name: str, momentum: Any = None) -> Rule:
         ValueError: there is none.
     """
     name = SAME.get(name.lower(), name.lower())
-    if name == "newton":
-        return NEWTON
+    if name in ("newton", "perturbed-gd"):
+        return NEWTON if name == "newton" else PERTURBED
     if name not in RULES:
         raise ValueError(f"there is no optimizer {name!r}; there are {', '.join(OPTIMIZERS)}")
     moved = momentum is not None and bool((torch.as_tensor(momentum) != 0).any())
@@ -41,13 +45,78 @@ def rule(name: str, momentum: Any = None) -> Rule:
 
 
 def fly(objective: Objective, start: Tensor, plan: Plan) -> Flight:
-    """Descend from every row of ``start`` ``(batch, n)``."""
-    return newton(objective, start, plan) if plan.rule is NEWTON else descend(objective, start, plan)
+    """Descend from every row of ``start`` ``(batch, n)``.
+
+    Raises:
+        ValueError: the optimizer takes one start at a time, and there are more.
+    """
+    if plan.rule not in (NEWTON, PERTURBED):
+        return descend(objective, start, plan)
+    if len(start) > 1:
+        return _gathered([fly(objective, row[None], plan) for row in start])
+    if plan.rule is NEWTON:
+        return newton(objective, start, plan)
+    return perturbed(descend, objective, start, replace(plan, rule=RULES["gd"]))
 
 
-def solve(objective: Objective, start: Tensor, plan: Plan) -> Trace:
-    """Descend from one start ``(1, n)`` and measure at its ends."""
-    return measured(objective, fly(objective, start, plan), plan)
+def _gathered(flights: list[Flight]) -> Flight:
+    """Single flights as one population, without their paths."""
+    names = ("x", "fun", "jac", "best_x", "best_fun", "nit", "stop")
+    together = {name: torch.cat([getattr(flight, name) for flight in flights]) for name in names}
+    nfev = sum(flight.nfev for flight in flights) // len(flights)
+    return replace(flights[0], **together, nfev=nfev, rates=[], points=[])
+
+
+def solve(objective: Objective, start: Tensor, plan: Plan, known: float | None = None) -> Trace:
+    """Descend from one start ``(1, n)`` and measure at its ends.
+
+    Args:
+        known: a value that was reached elsewhere.
+    """
+    trace = measured(objective, fly(objective, start, plan), plan)
+    values = [v for v in (trace.known, known) if v is not None and math.isfinite(v)]
+    return replace(trace, known=min(values, default=None))
+
+
+def search(
+    objective: Objective, start: Tensor, plan: Plan, kind: str, tries: int, bounds: tuple[float, float] | None, seed: int
+) -> Search:
+    """Where to start for the lowest value.
+
+    Raises:
+        ValueError: an unknown kind, or fewer than one try.
+    """
+    if kind not in SEARCHES:
+        raise ValueError(f"search is one of {', '.join(SEARCHES)}; got {kind!r}")
+    if tries < 1:
+        raise ValueError(f"tries must be at least 1; got {tries}")
+    return (multi_start if kind == SEARCHES[0] else basin_hopping)(fly, objective, start, plan, tries, bounds, seed)
+
+
+def one(rows: Tensor, plan: Plan, row: int) -> tuple[Tensor, Plan]:
+    """The start ``(1, n)`` and the plan of one descent of a population."""
+
+    def own(value: Any) -> Any:
+        many = isinstance(value, Tensor) and value.ndim == 2 and len(value) > 1
+        return float(value[row]) if many else value
+
+    options = {name: own(value) for name, value in plan.options.items()}
+    return rows[row : row + 1], replace(plan, lr=own(plan.lr), options=options, record=True)
+
+
+def beside(trace: Trace) -> Tensor | None:
+    """A point ``(1, n)`` just beside the end of a descent, from which it goes on down; None where it need not."""
+    probe, bend = trace.probe, trace.end
+    if probe is None or bend is None or trace.stop is Stop.MAX_ITER:
+        return None
+    if bend.smallest < -bend.error and probe.sag < -(2 * probe.rest + probe.rounding) and probe.beyond_x is not None:
+        towards = float((probe.beyond_x - trace.path[-1]) @ bend.direction)
+        direction = bend.direction if towards >= 0 else -bend.direction
+    elif probe.lowest < -(2 * trace.norms[-1] * probe.radius + 2 * probe.rest + probe.rounding):
+        direction = probe.down
+    else:
+        return None
+    return torch.from_numpy(trace.path[-1] + probe.radius * direction)[None]
 
 
 def measured(objective: Objective, flight: Flight, plan: Plan) -> Trace:

@@ -409,6 +409,8 @@ def _endless(trace: Trace) -> Verdict | None:
     if probe is None or len(probe.ahead) < 20 or not np.isfinite(probe.ahead).any() or probe.lowest >= 0:
         return None
     finite = np.isfinite(probe.ahead)
+    if not finite.all() and probe.ahead[int(finite.argmin())] != -math.inf:  # it rises beyond all numbers, or has a pole
+        return None
     values = np.concatenate([[0.0], probe.ahead[: int(finite.argmin()) if not finite.all() else len(finite)]])
     drops = -np.diff(values)
     if len(drops) < 10 or not (drops > 0).all():
@@ -519,6 +521,9 @@ def _faster(trace: Trace, evidence: dict[str, float]) -> list[str]:
         if limits is not None and trace.lr < 0.1 * limits[0]:
             return [f"The learning rate {number(trace.lr)} is far below the limit {number(limits[0])}: raise it."]
         return ["Try lr='auto', momentum, or optimizer='newton'."]
+    if trace.probe is None or trace.probe.ratio > SETTLED or trace.probe.newton_steps > PLAIN:
+        said = f"The curvature here, {number(bend.smallest)} to {number(bend.largest)}, changes on the way to the minimum, "
+        return [said + "so no fixed rate is the best: try lr='armijo', 'bb', or optimizer='newton'."]
     evidence |= {"condition": bend.condition, "smallest_curvature": bend.smallest, "largest_curvature": bend.largest}
     factor = trace.gtol / float(trace.norms[-1])
     said = [f"The curvatures are {number(bend.smallest)} to {number(bend.largest)}, κ = {number(bend.condition)}."]
