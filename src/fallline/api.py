@@ -369,10 +369,11 @@ def _population(objective: Any, rows: Any, plan: Any) -> Any:
     from fallline.view.result import Population
 
     flight = solve.fly(objective, rows, plan)
+    stops = tuple(solve.STOPS[code] for code in flight.stop.tolist())
     return Population(
-        *(values.numpy() for values in (flight.x, flight.fun, flight.jac, flight.nit)),
-        tuple(solve.STOPS[code] for code in flight.stop.tolist()), flight.best_x.numpy(), flight.best_fun.numpy(),
-        flight.nfev, lambda row: _judged(objective, *solve.one(rows, plan, row)),
+        flight.x.numpy(), flight.fun.numpy(), flight.jac.numpy(), flight.nit.numpy(), stops,
+        flight.best_x.numpy(), flight.best_fun.numpy(), flight.nfev,
+        lambda row: _judged(objective, *solve.one(rows, plan, row)),
     )  # fmt: skip
 
 

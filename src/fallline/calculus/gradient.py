@@ -87,5 +87,7 @@ def read(variables: Sequence[str], slopes: Sequence[float] | NDArray[np.float64]
         size = f"a step {share:.3g} times that of {variables[largest]}"
         if name in ties:
             size = "the largest step" if len(ties) == 1 else "a step as large as any"
-        said.append(f"{name} {way}: its slope is {shown}; {size}." if len(sizes) > 1 else f"{name} {way}: its slope is {shown}.")
+        said.append(
+            f"{name} {way}: its slope is {shown}; {size}." if len(sizes) > 1 else f"{name} {way}: its slope is {shown}."
+        )
     return tuple(said)

@@ -88,9 +88,7 @@ def rate_limit(rule: str, curvature: float, momentum: float = 0.0) -> float | No
     return None
 
 
-def contraction(
-    rule: str, lr: float | Floats, curvature: float | Floats, momentum: float | Floats = 0.0
-) -> Floats:
+def contraction(rule: str, lr: float | Floats, curvature: float | Floats, momentum: float | Floats = 0.0) -> Floats:
     r"""Factor a step by which the distance along an eigenvector of a quadratic shrinks in the long run (> 1: grows).
 
     The larger root, in magnitude, of :math:`z^2 - (1 + \beta - \eta_1\lambda) z + \beta - \eta_2\lambda = 0` (see

@@ -116,7 +116,8 @@ def probe(objective: Objective, x: Tensor, g: Tensor, at: Bend | None, last: Ten
     finite = around[torch.isfinite(around)]
     ray, ahead = _ahead(objective, x, value, last, -g)
     return Probe(
-        settled.bend, settled.shift, settled.ratio, settled.steps, settled.shrink, settled.rest,
+        settled.bend, settled.x.double().numpy(), settled.shift, settled.ratio,
+        settled.steps, settled.shrink, settled.rest,
         _sag(objective, x, value, settled.bend or at, radius), radius, float(around[low]),
         float(finite.max()) if len(finite) else math.inf, 8 * torch.finfo(x.dtype).eps * abs(value),
         directions[low].double().numpy(), ray.double().numpy(), ahead.double().numpy(),
@@ -126,6 +127,7 @@ def probe(objective: Objective, x: Tensor, g: Tensor, at: Bend | None, last: Ten
 @dataclass(frozen=True)
 class _Settled:
     bend: Bend | None
+    x: Tensor
     shift: float
     ratio: float
     steps: int
@@ -137,9 +139,9 @@ def _settle(objective: Objective, x: Tensor, g: Tensor, at: Bend | None) -> _Set
     """Go to the stationary point next to ``x``, whatever its kind, by plain Newton steps."""
     before = float(torch.linalg.vector_norm(g))
     if at is None or not math.isfinite(before):
-        return _Settled(None, math.nan, math.nan, 0, 1.0, 0.0)
+        return _Settled(None, x, math.nan, math.nan, 0, 1.0, 0.0)
     if before == 0:
-        return _Settled(at, 0.0, 0.0, 0, 1.0, 0.0)
+        return _Settled(at, x, 0.0, 0.0, 0, 1.0, 0.0)
     point, slope, rest, steps, ratio = x, g, 0.0, 0, 1.0
     lengths: list[float] = []
     for _ in range(SETTLING if len(at.values) == len(x) else 1):
@@ -163,7 +165,7 @@ def _settle(objective: Objective, x: Tensor, g: Tensor, at: Bend | None) -> _Set
             ratio = ratio if after > floor else 0.0
             break
     shrink = lengths[-1] / lengths[0] if lengths and lengths[0] > 0 else 1.0
-    return _Settled(at, float(torch.linalg.vector_norm(point - x)), ratio, steps, shrink, rest)
+    return _Settled(at, point, float(torch.linalg.vector_norm(point - x)), ratio, steps, shrink, rest)
 
 
 def _newton(objective: Objective, x: Tensor, g: Tensor, at: Bend) -> tuple[Tensor | None, float]:
@@ -215,12 +217,10 @@ def _directions(n: int, at: Bend | None, dtype: torch.dtype) -> Tensor:
             free[count // 2 :] = free[count // 2 :] @ torch.from_numpy(at.flat @ at.flat.T)
         extreme = torch.from_numpy(at.direction)
         free[0], free[1] = extreme, -extreme
-    return (free / torch.linalg.vector_norm(free, dim=1, keepdim=True)).to(dtype)
+    return free.div(torch.linalg.vector_norm(free, dim=1, keepdim=True)).to(dtype)
 
 
-def _ahead(
-    objective: Objective, x: Tensor, value: float, last: Tensor, downhill: Tensor
-) -> tuple[Tensor, Tensor]:
+def _ahead(objective: Objective, x: Tensor, value: float, last: Tensor, downhill: Tensor) -> tuple[Tensor, Tensor]:
     """Distances along the latest displacement (down the slope where there is none), doubling, and the rise there."""
     direction = last if bool((last != 0).any()) and bool(torch.isfinite(last).all()) else downhill
     length = float(torch.linalg.vector_norm(direction))

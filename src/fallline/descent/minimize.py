@@ -57,125 +57,146 @@ class Flight:
 
     def path(self, row: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """Points ``(nit + 1, n)``, values ``(nit + 1,)`` and gradients ``(nit + 1, n)`` of one descent."""
-        if len(self.x) == 1:
-            picked = [(x[0], f[0], g[0]) for _, x, f, g in self.points]
-        else:
-            picked = []
-            for rows, x, f, g in self.points:
-                place = int(torch.searchsorted(rows, row))
-                if place == len(rows) or rows[place] != row:
-                    break
-                picked.append((x[place], f[place], g[place]))
-        x, f, g = zip(*picked, strict=True)
-        return torch.stack(x), torch.stack(f), torch.stack(g)
+        picked = []
+        for rows, x, f, g in self.points:
+            place = int(torch.searchsorted(rows, row)) if len(self.x) > 1 else 0
+            if place == len(rows) or rows[place] != row:
+                break
+            picked.append((x[place], f[place], g[place]))
+        return (
+            torch.stack([x for x, _, _ in picked]),
+            torch.stack([f for _, f, _ in picked]),
+            torch.stack([g for _, _, g in picked]),
+        )
+
+
+class _Ends:
+    """The last state of every descent, filled in as they stop."""
+
+    def __init__(self, x: Tensor) -> None:
+        count = len(x)
+        self.values = {"x": x.clone(), "jac": torch.zeros_like(x), "best_x": x.clone()}
+        self.values |= {name: torch.full((count,), torch.nan, dtype=x.dtype) for name in ("fun", "best_fun")}
+        self.nit = torch.zeros(count, dtype=torch.long)
+        self.stop = torch.full((count,), STOPS.index(Stop.MAX_ITER))
 
 
 class _Population:
-    """The descents that go on, and the ends of those that do not."""
+    """The descents that go on."""
 
-    def __init__(self, x: Tensor, plan: Plan) -> None:
-        count = len(x)
-        self.plan = plan
-        self.rows = torch.arange(count)
-        self.ends = {"x": x.clone(), "jac": torch.zeros_like(x), "best_x": x.clone()}
-        self.ends |= {name: torch.full((count,), torch.nan, dtype=x.dtype) for name in ("fun", "best_fun")}
-        self.nit = torch.zeros(count, dtype=torch.long)
-        self.stop = torch.full((count,), STOPS.index(Stop.MAX_ITER))
-        self.bound = plan.far * (1 + x.abs().amax(dim=1))
+    def __init__(self, objective: Objective, start: Tensor, plan: Plan) -> None:
+        # the columns of a population lie side by side in memory: what is computed column by column is then fastest
+        self.x = start.T.contiguous().T
+        self.objective, self.plan, self.t = objective, plan, 0
+        self.rows = torch.arange(len(start))
+        self.bound = plan.far * (1 + self.x.abs().amax(dim=1))
+        self.f, self.g = objective.slope(self.x)
+        self.control = rate.control(objective, plan.rule, plan.lr, plan.options, self.x, self.f, self.g)
+        self.state = plan.rule.start(self.x)
+        self.best_x, self.best_fun = self.x, self.f
 
-    def finish(self, done: Tensor, codes: Tensor, t: int, live: dict[str, Tensor]) -> None:
-        """Keep the ends of the rows ``done`` (indices among the live)."""
+    def step(self) -> Any:
+        """Move all; the learning rate they moved with."""
+        self.t += 1
+        lr = self.control.rate(self.t, self.x, self.f, self.g)
+        lr = lr if self.plan.schedule is None else lr * self.plan.schedule(self.t)
+        options = {**self.control.options, "lr": lr}
+        self.x, self.state = self.plan.rule.step(self.x, self.g, self.state, self.t, options)
+        self.f, self.g = self.objective.slope(self.x)
+        lower = self.f < self.best_fun
+        if len(self.rows) == 1:
+            if bool(lower):
+                self.best_x, self.best_fun = self.x, self.f
+        else:
+            self.best_x = torch.where(lower[:, None], self.x, self.best_x)
+            self.best_fun = torch.where(lower, self.f, self.best_fun)
+        return lr
+
+    def leave(self, codes: Tensor, ends: _Ends) -> None:
+        """Take out the rows whose code is not −1, and keep their ends."""
+        done = (codes >= 0).nonzero()[:, 0]
         rows = self.rows[done]
-        for name, values in self.ends.items():
+        live = {"x": self.x, "fun": self.f, "jac": self.g, "best_x": self.best_x, "best_fun": self.best_fun}
+        for name, values in ends.values.items():
             values[rows] = live[name][done]
-        self.nit[rows], self.stop[rows] = t, codes
+        ends.nit[rows], ends.stop[rows] = self.t, codes[done]
+        stay = (codes < 0).nonzero()[:, 0]
+        if not len(stay):  # the settings of the last stay readable
+            self.rows = stay
+            return
+        self.rows, self.bound = self.rows[stay], self.bound[stay]
+        self.x, self.f, self.g = _pick(self.x, stay), self.f[stay], _pick(self.g, stay)
+        self.best_x, self.best_fun = _pick(self.best_x, stay), self.best_fun[stay]
+        self.control.keep(stay)
+        self.state = {name: _pick(value, stay) for name, value in self.state.items()}
 
 
 def descend(objective: Objective, start: Tensor, plan: Plan) -> Flight:
     """Descend from every row of ``start`` ``(batch, n)`` until each has a reason to stop.
 
-    The state of a row that has stopped is kept, and it takes no further part.
+    A row that has stopped takes no further part.
     """
-    # the columns of a population lie side by side in memory: what is computed column by column is then fastest
-    x = start.T.contiguous().T
-    population = _Population(x, plan)
-    f, g = objective.slope(x)
-    control = rate.control(objective, plan.rule, plan.lr, plan.options, x, f, g)
-    state = plan.rule.start(x)
-    best_x, best_fun = x, f
-    points, rates, nfev, t, alone = [], [], 1, 0, len(x) == 1
-    codes = _stops(plan, population, t, x, f, g, None, None)
+    population, ends = _Population(objective, start, plan), _Ends(start)
+    points: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+    rates: list[Any] = []
+    state, before, nfev = population.state, None, 1
     while True:
         if plan.record:
-            points.append((population.rows, x, f, g))
-        over = t == plan.max_iter
-        if over or codes is not None:
-            live = {"x": x, "fun": f, "jac": g, "best_x": best_x, "best_fun": best_fun}
-            codes = torch.full((len(x),), -1) if codes is None else codes
-            done = torch.ones_like(codes, dtype=torch.bool) if over else codes >= 0
-            ends = torch.where(codes >= 0, codes, STOPS.index(Stop.MAX_ITER))
-            population.finish(done.nonzero()[:, 0], ends[done], t, live)
-            if bool(done.all()):
+            points.append((population.rows, population.x, population.f, population.g))
+        codes = _stops(population, before)
+        if population.t == plan.max_iter:
+            codes = torch.full((len(population.rows),), -1) if codes is None else codes
+            codes = torch.where(codes < 0, STOPS.index(Stop.MAX_ITER), codes)
+        if codes is not None:
+            state = population.state
+            population.leave(codes, ends)
+            if not len(population.rows):
                 break
-            keep = (~done).nonzero()[:, 0]
-            population.rows, population.bound = population.rows[keep], population.bound[keep]
-            x, f, g, best_x, best_fun = (_pick(v, keep) for v in (x, f, g, best_x, best_fun))
-            state = {name: _pick(value, keep) for name, value in state.items()}
-            control.keep(keep)
-        t += 1
-        lr = control.rate(t, x, f, g)
-        options = {**control.options, "lr": lr if plan.schedule is None else lr * plan.schedule(t)}
-        new, state = plan.rule.step(x, g, state, t, options)
-        value, slope = objective.slope(new)
+        before = (population.x, population.f)
+        lr = population.step()
         nfev += 1
         if plan.record:
-            rates.append(options["lr"])
-        codes = _stops(plan, population, t, new, value, slope, x, f)
-        x, f, g = new, value, slope
-        lower = f < best_fun
-        if alone:
-            best_x, best_fun = (x, f) if bool(lower) else (best_x, best_fun)
-        else:
-            best_x, best_fun = torch.where(lower[:, None], x, best_x), torch.where(lower, f, best_fun)
-    ends = population.ends
+            rates.append(lr)
+    v = ends.values
     return Flight(
-        ends["x"], ends["fun"], ends["jac"], ends["best_x"], ends["best_fun"], population.nit, population.stop,
-        nfev + control.nfev, rates, points, state, control.options,
+        v["x"], v["fun"], v["jac"], v["best_x"], v["best_fun"], ends.nit, ends.stop,
+        nfev + population.control.nfev, rates, points, state, population.control.options,
     )  # fmt: skip
 
 
 def _pick(values: Tensor, keep: Tensor) -> Tensor:
-    if values.ndim == 1:
-        return values[keep]
     return values.T[:, keep].T  # columns stay side by side
 
 
-def _stops(
-    plan: Plan, population: _Population, t: int, x: Tensor, f: Tensor, g: Tensor, x0: Tensor | None, f0: Tensor | None
-) -> Tensor | None:
+def _stops(population: _Population, before: tuple[Tensor, Tensor] | None) -> Tensor | None:
     """The index of its Stop for each row, −1 to go on; None where all go on. The first that holds is the one."""
-    norm = torch.linalg.vector_norm(g, dim=1)
+    plan, f, look = population.plan, population.f, population.t % LOOK == 0
+    norm = torch.linalg.vector_norm(population.g, dim=1)
     found: list[tuple[Stop, Tensor]] = [(Stop.NON_FINITE, ~torch.isfinite(f + norm)), (Stop.GTOL, norm <= plan.gtol)]
     if plan.target is not None:
         found.append((Stop.TARGET, f <= plan.target))
-    if t % LOOK == 0:
-        found.append((Stop.FAR, x.abs().amax(dim=1) > population.bound))
-    if x0 is not None and f0 is not None:
-        if plan.ftol > 0:
-            found.append((Stop.FTOL, (f - f0).abs() <= plan.ftol * torch.maximum(f.abs(), f0.abs()).clamp(min=1.0)))
-        if plan.xtol > 0:
-            step = torch.linalg.vector_norm(x - x0, dim=1)
-            found.append((Stop.XTOL, step <= plan.xtol * (plan.xtol + torch.linalg.vector_norm(x, dim=1))))
-        elif t % LOOK == 0:
-            found.append((Stop.STALLED, (x == x0).all(dim=1)))
-    if plan.callback is not None and plan.callback(x, f):
+    if look:
+        found.append((Stop.FAR, population.x.abs().amax(dim=1) > population.bound))
+    if before is not None:
+        found += _changes(population, *before, look)
+    if plan.callback is not None and plan.callback(population.x, f):
         found.append((Stop.CALLBACK, torch.ones_like(f, dtype=torch.bool)))
-    any_stop = found[0][1]
-    for _, mask in found[1:]:
-        any_stop = any_stop | mask
-    if not bool(any_stop.any()):
+    if not any(bool(mask.any()) for _, mask in found):
         return None
     codes = torch.full((len(f),), -1)
     for stop, mask in reversed(found):
         codes[mask] = STOPS.index(stop)
     return codes
+
+
+def _changes(population: _Population, x0: Tensor, f0: Tensor, look: bool) -> list[tuple[Stop, Tensor]]:
+    """Stops by what the last step changed."""
+    plan, x, f, found = population.plan, population.x, population.f, []
+    if plan.ftol > 0:
+        found.append((Stop.FTOL, (f - f0).abs() <= plan.ftol * torch.maximum(f.abs(), f0.abs()).clamp(min=1.0)))
+    if plan.xtol > 0:
+        step = torch.linalg.vector_norm(x - x0, dim=1)
+        found.append((Stop.XTOL, step <= plan.xtol * (plan.xtol + torch.linalg.vector_norm(x, dim=1))))
+    elif look:
+        found.append((Stop.STALLED, (x == x0).all(dim=1)))
+    return found

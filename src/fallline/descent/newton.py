@@ -28,59 +28,66 @@ def newton(objective: Objective, start: Tensor, plan: Plan) -> Flight:
     """
     x = start[0]
     value, slope = (v[0] for v in objective.slope(start))
-    points, rates = [(x, value, slope)], []
-    radius, nfev, stop = max(1.0, float(torch.linalg.vector_norm(x))) / 2, 1, None
+    points = [(x, value, slope)]
+    radius, nfev, stop = max(1.0, float(torch.linalg.vector_norm(x))) / 2, 1, Stop.MAX_ITER
     for _ in range(4 * plan.max_iter):
-        stop = _ended(plan, x, value, slope, points)
-        if stop in (Stop.NON_FINITE, Stop.TARGET, Stop.MAX_ITER, Stop.CALLBACK, Stop.FTOL, Stop.XTOL):
+        ended = _ended(plan, points)
+        if ended is not None and ended is not Stop.GTOL:
+            stop = ended
             break
         step, promised, curved = _step(objective, x, slope, radius)
-        if stop is Stop.GTOL and not curved:
+        if ended is Stop.GTOL and not curved:
+            stop = ended
             break
-        stop = None
         new = x + step
         new_value, new_slope = (v[0] for v in objective.slope(new[None]))
         nfev += 1
-        gained, rounding = float(value - new_value), 10 * torch.finfo(x.dtype).eps * abs(float(value))
-        calmer = abs(gained) <= rounding and float(new_slope.norm()) < float(slope.norm())
-        share = gained / promised if promised > 0 and math.isfinite(gained) else -1.0
-        length = float(torch.linalg.vector_norm(step))
-        if share < 0.25 and not calmer:
-            radius = length / 4
-        elif share > 0.75 and length > 0.99 * radius:
-            radius *= 2
-        if share > 1e-4 or calmer:
+        taken, radius = _judge(value - new_value, promised, value, (slope, new_slope), step, radius)
+        if taken:
             x, value, slope = new, new_value, new_slope
             points.append((x, value, slope))
-            rates.append(1.0)
         elif radius <= 4 * torch.finfo(x.dtype).eps * max(1e-300, float(x.abs().max())):
             stop = Stop.STALLED
             break
-    stop = stop or Stop.MAX_ITER
-    rows = torch.zeros(1, dtype=torch.long)
+    rows, count = torch.zeros(1, dtype=torch.long), len(points) - 1
     return Flight(
-        x[None], value[None], slope[None], x[None], value[None], torch.tensor([len(rates)]),
-        torch.tensor([STOPS.index(stop)]), nfev, rates, [(rows, p[None], f[None], g[None]) for p, f, g in points], {}, {},
+        x[None], value[None], slope[None], x[None], value[None], torch.tensor([count]),
+        torch.tensor([STOPS.index(stop)]), nfev, [1.0] * count,
+        [(rows, p[None], f[None], g[None]) for p, f, g in points], {}, {},
     )  # fmt: skip
 
 
-def _ended(plan: Plan, x: Tensor, value: Tensor, slope: Tensor, points: list[tuple[Tensor, Tensor, Tensor]]) -> Stop | None:
+def _judge(
+    gain: Tensor, promised: float, value: Tensor, slopes: tuple[Tensor, Tensor], step: Tensor, radius: float
+) -> tuple[bool, float]:
+    """Whether to take a step, by its share of the decrease that the model promised, and the next radius."""
+    gained, rounding = float(gain), 10 * torch.finfo(step.dtype).eps * abs(float(value))
+    calmer = abs(gained) <= rounding and float(slopes[1].norm()) < float(slopes[0].norm())
+    share = gained / promised if promised > 0 and math.isfinite(gained) else -1.0
+    length = float(torch.linalg.vector_norm(step))
+    if share < 0.25 and not calmer:
+        radius = length / 4
+    elif share > 0.75 and length > 0.99 * radius:
+        radius *= 2
+    return share > 1e-4 or calmer, radius
+
+
+def _ended(plan: Plan, points: list[tuple[Tensor, Tensor, Tensor]]) -> Stop | None:
+    """Why to end, if to end; the first that holds."""
+    x, value, slope = points[-1]
     norm = float(torch.linalg.vector_norm(slope))
-    if not math.isfinite(norm + float(value)):
-        return Stop.NON_FINITE
-    if plan.target is not None and float(value) <= plan.target:
-        return Stop.TARGET
-    if norm <= plan.gtol:
-        return Stop.GTOL
-    if plan.callback is not None and plan.callback(x[None], value[None]):
-        return Stop.CALLBACK
+    found = {
+        Stop.NON_FINITE: not math.isfinite(norm + float(value)),
+        Stop.TARGET: plan.target is not None and float(value) <= plan.target,
+        Stop.GTOL: norm <= plan.gtol,
+        Stop.CALLBACK: plan.callback is not None and plan.callback(x[None], value[None]),
+        Stop.MAX_ITER: len(points) > plan.max_iter,
+    }
     if len(points) > 1:
         before, old = points[-2][0], float(points[-2][1])
-        if plan.ftol > 0 and abs(float(value) - old) <= plan.ftol * max(1.0, abs(old)):
-            return Stop.FTOL
-        if plan.xtol > 0 and float((x - before).norm()) <= plan.xtol * (plan.xtol + float(x.norm())):
-            return Stop.XTOL
-    return Stop.MAX_ITER if len(points) > plan.max_iter else None
+        found[Stop.FTOL] = plan.ftol > 0 and abs(float(value) - old) <= plan.ftol * max(1.0, abs(old))
+        found[Stop.XTOL] = plan.xtol > 0 and float((x - before).norm()) <= plan.xtol * (plan.xtol + float(x.norm()))
+    return next((stop for stop, holds in found.items() if holds), None)
 
 
 def _step(objective: Objective, x: Tensor, g: Tensor, radius: float) -> tuple[Tensor, float, bool]:

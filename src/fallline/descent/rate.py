@@ -43,7 +43,9 @@ def control(
     options = {**rule.defaults, **options}
     if not isinstance(lr, str):
         if not bool((torch.as_tensor(lr) > 0).all()):
-            raise ValueError(f"the learning rate must be above 0; got {lr if not isinstance(lr, Tensor) else lr.min().item()}")
+            raise ValueError(
+                f"the learning rate must be above 0; got {lr if not isinstance(lr, Tensor) else lr.min().item()}"
+            )
         return Given(lr, options)
     if lr not in NAMES:
         raise ValueError(f"the learning rate is a number or one of {', '.join(NAMES)}; got {lr!r}")
@@ -86,7 +88,7 @@ class Auto:
     def __init__(self, objective: Objective, rule: Rule, options: Options, x: Tensor) -> None:
         self.objective, self.rule, self.nfev = objective, rule, 0
         self.given = options.get("momentum") if options.get("momentum") != rule.defaults.get("momentum") else None
-        self.options = dict(options)
+        self.options: Options = dict(options)
         self.lr = torch.zeros(len(x), 1, dtype=x.dtype)
         self.ceiling = torch.full((len(x), 1), torch.inf, dtype=x.dtype)
         self.last: tuple[Tensor, Tensor, Tensor] | None = None
@@ -119,7 +121,7 @@ class Auto:
         reach = (1 + torch.linalg.vector_norm(x, dim=1)) / torch.linalg.vector_norm(g, dim=1).clamp(min=1e-300)
         self.lr = torch.minimum(torch.tensor(rates, dtype=x.dtype), reach)[:, None]
         if self.rule.name != "gd":
-            self.options["momentum"] = torch.tensor(momenta, dtype=x.dtype)[:, None]
+            self.options = {**self.options, "momentum": torch.tensor(momenta, dtype=x.dtype)[:, None]}
 
     def settings(self, smallest: float, largest: float) -> tuple[float, float]:
         size = max(abs(smallest), abs(largest))
@@ -137,7 +139,7 @@ class Auto:
         self.lr, self.ceiling, self.last = self.lr[rows], self.ceiling[rows], None
         momentum = self.options.get("momentum")
         if isinstance(momentum, Tensor):
-            self.options["momentum"] = momentum[rows]
+            self.options = {**self.options, "momentum": momentum[rows]}
 
 
 class Searched:

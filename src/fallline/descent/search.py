@@ -103,7 +103,9 @@ class Noise:
     most: int = 20  # perturbations
 
 
-def perturbed(fly: Fly, objective: Objective, start: Tensor, plan: Plan, noise: Noise | None = None, seed: int = 0) -> Flight:
+def perturbed(
+    fly: Fly, objective: Objective, start: Tensor, plan: Plan, noise: Noise | None = None, seed: int = 0
+) -> Flight:
     """Gradient descent that, where the gradient is short, steps to a random point of a small ball and goes on.
 
     It ends when that does not lower the value: the point is then second-order stationary with high probability (Jin et

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from fallline.calculus import stability
 from fallline.descent import measure
-from fallline.descent.minimize import STOPS, Flight, Plan, descend
+from fallline.descent.minimize import STOPS as STOPS
+from fallline.descent.minimize import Flight, Plan, descend
 from fallline.descent.newton import newton
 from fallline.descent.search import SEARCHES, Search, basin_hopping, multi_start, perturbed
 from fallline.descent.update import RULES, SAME, Options, Rule
@@ -62,9 +63,9 @@ def fly(objective: Objective, start: Tensor, plan: Plan) -> Flight:
 def _gathered(flights: list[Flight]) -> Flight:
     """Single flights as one population, without their paths."""
     names = ("x", "fun", "jac", "best_x", "best_fun", "nit", "stop")
-    together = {name: torch.cat([getattr(flight, name) for flight in flights]) for name in names}
-    nfev = sum(flight.nfev for flight in flights) // len(flights)
-    return replace(flights[0], **together, nfev=nfev, rates=[], points=[])
+    together: dict[str, Any] = {name: torch.cat([getattr(flight, name) for flight in flights]) for name in names}
+    together |= {"nfev": sum(flight.nfev for flight in flights) // len(flights), "rates": [], "points": []}
+    return replace(flights[0], **together)
 
 
 def solve(objective: Objective, start: Tensor, plan: Plan, known: float | None = None) -> Trace:
@@ -79,7 +80,13 @@ def solve(objective: Objective, start: Tensor, plan: Plan, known: float | None =
 
 
 def search(
-    objective: Objective, start: Tensor, plan: Plan, kind: str, tries: int, bounds: tuple[float, float] | None, seed: int
+    objective: Objective,
+    start: Tensor,
+    plan: Plan,
+    kind: str,
+    tries: int,
+    bounds: tuple[float, float] | None,
+    seed: int,
 ) -> Search:
     """Where to start for the lowest value.
 
@@ -116,7 +123,7 @@ def beside(trace: Trace) -> Tensor | None:
         direction = probe.down
     else:
         return None
-    return torch.from_numpy(trace.path[-1] + probe.radius * direction)[None]
+    return torch.from_numpy(trace.path[-1] + probe.radius * direction).reshape(1, -1)
 
 
 def measured(objective: Objective, flight: Flight, plan: Plan) -> Trace:
@@ -124,7 +131,7 @@ def measured(objective: Objective, flight: Flight, plan: Plan) -> Trace:
     path, values, gradients = flight.path()
     stop = STOPS[int(flight.stop[0])]
     nit = len(path) - 1
-    rates = np.array([float(torch.as_tensor(r).reshape(-1)[0]) for r in flight.rates])
+    rates = np.array([float(torch.as_tensor(r, dtype=torch.float64).reshape(-1)[0]) for r in flight.rates])
     trace = Trace(
         objective.name, objective.variables, plan.rule.name, _momentum(plan.rule, flight.options), _array(path),
         _array(values), _array(gradients), rates, flight.nfev, stop, plan.gtol, plan.max_iter,
@@ -169,7 +176,8 @@ def _scaling(rule: Rule, flight: Flight, nit: int) -> Tensor | None:
 def _momentum(rule: Rule, options: Options) -> float:
     if rule.momentum is None:
         return 0.0
-    return float(torch.as_tensor(options.get(rule.momentum, rule.defaults[rule.momentum])).reshape(-1)[0])
+    found = options.get(rule.momentum, rule.defaults[rule.momentum])
+    return float(torch.as_tensor(found, dtype=torch.float64).reshape(-1)[0])
 
 
 def _array(values: Tensor) -> Any:

@@ -58,7 +58,7 @@ def heavy_ball(x: Tensor, g: Tensor, state: State, t: int, o: Options) -> tuple[
 
 
 def nesterov(x: Tensor, g: Tensor, state: State, t: int, o: Options) -> tuple[Tensor, State]:
-    r""":math:`v \leftarrow \beta v + g,\ x \leftarrow x - \eta (g + \beta v)` (Nesterov 1983); ``SGD(nesterov=True)``."""
+    r""":math:`v \leftarrow \beta v + g,\ x \leftarrow x - \eta (g + \beta v)` (Nesterov 1983); ``SGD`` so set."""
     v = o["momentum"] * state["v"] + g
     return x - o["lr"] * (g + o["momentum"] * v), {"v": v}
 
@@ -70,9 +70,9 @@ def adagrad(x: Tensor, g: Tensor, state: State, t: int, o: Options) -> tuple[Ten
 
 
 def rmsprop(x: Tensor, g: Tensor, state: State, t: int, o: Options) -> tuple[Tensor, State]:
-    r""":math:`s \leftarrow \alpha s + (1-\alpha) g^2,\ x \leftarrow x - \eta g/(\sqrt s + \epsilon)` (Hinton 2012); ``RMSprop``.
+    r""":math:`s \leftarrow \alpha s + (1-\alpha) g^2,\ x \leftarrow x - \eta g/(\sqrt s + \epsilon)` (Hinton 2012).
 
-    With momentum the scaled gradients drive a heavy ball.
+    ``RMSprop``. With momentum the scaled gradients drive a heavy ball.
     """
     s = o["alpha"] * state["s"] + (1 - o["alpha"]) * g * g
     v = o["momentum"] * state["v"] + g / (s.sqrt() + o["eps"])
@@ -100,7 +100,7 @@ def adamw(x: Tensor, g: Tensor, state: State, t: int, o: Options) -> tuple[Tenso
 
 
 def adamax(x: Tensor, g: Tensor, state: State, t: int, o: Options) -> tuple[Tensor, State]:
-    r""":math:`u \leftarrow \max(\beta_2 u, |g| + \epsilon),\ x \leftarrow x - \eta \hat m/u` (Kingma and Ba 2015); ``Adamax``."""
+    r""":math:`u \leftarrow \max(\beta_2 u, |g| + \epsilon),\ x \leftarrow x - \eta \hat m/u`; ``Adamax``."""
     m = o["beta1"] * state["m"] + (1 - o["beta1"]) * g
     u = torch.maximum(o["beta2"] * state["u"], g.abs() + o["eps"])
     return x - o["lr"] / (1 - o["beta1"] ** t) * m / u, {"m": m, "u": u}
@@ -130,7 +130,7 @@ def radam(x: Tensor, g: Tensor, state: State, t: int, o: Options) -> tuple[Tenso
 
 
 def adadelta(x: Tensor, g: Tensor, state: State, t: int, o: Options) -> tuple[Tensor, State]:
-    r"""Steps in the units of ``x``: :math:`x \leftarrow x - \eta\,\mathrm{rms}(\Delta x)/\mathrm{rms}(g)\,g` (Zeiler 2012); ``Adadelta``."""
+    r""":math:`x \leftarrow x - \eta\,\mathrm{rms}(\Delta x)/\mathrm{rms}(g)\,g` (Zeiler 2012); ``Adadelta``."""
     s = o["rho"] * state["s"] + (1 - o["rho"]) * g * g
     move = (state["d"] + o["eps"]).sqrt() / (s + o["eps"]).sqrt() * g
     return x - o["lr"] * move, {"s": s, "d": o["rho"] * state["d"] + (1 - o["rho"]) * move * move}
@@ -162,6 +162,7 @@ def adafactor(x: Tensor, g: Tensor, state: State, t: int, o: Options) -> tuple[T
     return x - size / (move.norm(dim=-1, keepdim=True) / (root * o["d"])).clamp(min=1.0) * move, {"v": v}
 
 
+RPROP: Options = {"shrink": 0.5, "grow": 1.2, "smallest": 1e-6, "largest": 50.0}
 ADAM: Options = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 
 RULES: dict[str, Rule] = {
@@ -172,14 +173,23 @@ RULES: dict[str, Rule] = {
         Rule("heavy-ball", heavy_ball, ("v",), {"momentum": 0.9}, torch="SGD", momentum="momentum"),
         Rule("nesterov", nesterov, ("v",), {"momentum": 0.9}, torch="SGD", momentum="momentum"),
         Rule("adagrad", adagrad, ("s",), {"eps": 1e-10, "lr_decay": 0.0}, 1e-2, "Adagrad"),
-        Rule("rmsprop", rmsprop, ("s", "v"), {"alpha": 0.99, "eps": 1e-8, "momentum": 0.0}, 1e-2, "RMSprop", "momentum"),
+        Rule(
+            "rmsprop", rmsprop, ("s", "v"), {"alpha": 0.99, "eps": 1e-8, "momentum": 0.0}, 1e-2, "RMSprop", "momentum"
+        ),
         Rule("adam", adam, ("m", "v"), ADAM, 1e-3, "Adam", "beta1"),
         Rule("adamw", adamw, ("m", "v"), {**ADAM, "weight_decay": 1e-2}, 1e-3, "AdamW", "beta1"),
         Rule("adamax", adamax, ("m", "u"), ADAM, 2e-3, "Adamax", "beta1"),
         Rule("nadam", nadam, ("m", "v"), {**ADAM, "momentum_decay": 4e-3}, 2e-3, "NAdam", "beta1"),
         Rule("radam", radam, ("m", "v"), ADAM, 1e-3, "RAdam", "beta1"),
         Rule("adadelta", adadelta, ("s", "d"), {"rho": 0.9, "eps": 1e-6}, 1.0, "Adadelta"),
-        Rule("rprop", rprop, ("size", "g"), {"shrink": 0.5, "grow": 1.2, "smallest": 1e-6, "largest": 50.0}, 1e-2, "Rprop"),
+        Rule(
+            "rprop",
+            rprop,
+            ("size", "g"),
+            {"shrink": 0.5, "grow": 1.2, "smallest": 1e-6, "largest": 50.0},
+            1e-2,
+            "Rprop",
+        ),
         Rule("asgd", asgd, (), {"lambd": 1e-4, "alpha": 0.75}, 1e-2, "ASGD"),
         Rule("adafactor", adafactor, ("v",), {"beta2_decay": -0.8, "eps2": 1e-3, "d": 1.0}, 1e-2, "Adafactor"),
     )

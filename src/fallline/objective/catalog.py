@@ -44,7 +44,7 @@ def _rosenbrock(n: int) -> str:
     return " + ".join(f"100(x{i + 1}-x{i}^2)^2 + (1-x{i})^2" for i in range(1, n))
 
 
-ROOT = 2**0.5
+ROOT, ROOT5 = 2**0.5, 5**0.5
 PI = 3.141592653589793
 
 NAMED: tuple[Named, ...] = (
@@ -60,7 +60,7 @@ NAMED: tuple[Named, ...] = (
         "two-wells", "x^2 - y^2 + y^4/4", (1, 0), "a saddle between two minima; descent from (1, 0) ends on the saddle",
         "Nesterov (2004), example 1.2.2", _at(-1, (0, ROOT), (0, -ROOT)), (), ((0, 0),),
     ),
-    Named("monkey-saddle", "x^3 - 3x y^2", (1, 0), "three valleys meet; the Hessian at 0 is zero", "Hilbert, Cohn-Vossen"),
+    Named("monkey-saddle", "x^3 - 3x y^2", (1, 0), "three valleys meet; zero Hessian at 0", "Hilbert, Cohn-Vossen"),
     Named("half-stable", "x^3 + y^2", (1, 1), "descent stops at a point that is no minimum", "calculus"),
     Named("flat-bottom", "x^4 + y^4", (1, 1), "a minimum whose Hessian is zero", "calculus", _at(0, (0, 0))),
     Named(
@@ -75,11 +75,10 @@ NAMED: tuple[Named, ...] = (
         "linear-net", "(1 - x*y)^2 / 2", (0.1, 0.1), "a network of one hidden unit: saddle at 0, a curve of minima",
         "Baldi and Hornik (1989)", _at(0, (1, 1)), (), ((0, 0),),
     ),
-    Named("plateau", "-exp(-x^2-y^2)", (6, 6), "gradient 6e-31 at (6, 6), far from the minimum", "calculus", _at(-1, (0, 0))),
+    Named("plateau", "-exp(-x^2-y^2)", (6, 6), "gradient 9e-31 at (6, 6), far out", "calculus", _at(-1, (0, 0))),
     Named("hill", "-x^2 - y^2 + (x^4+y^4)/10", (0, 0), "a start on a maximum", "calculus",
-          _at(-5, (5**0.5, 5**0.5), (-(5**0.5), 5**0.5), (5**0.5, -(5**0.5)), (-(5**0.5), -(5**0.5))),
-          (), ((0, 5**0.5),), ((0, 0),)),
-    Named("rosenbrock", "(1-x)^2 + 100(y-x^2)^2", (-1.2, 1), "the banana valley, κ ≈ 2508", MGH + ", 1", _at(0, (1, 1))),
+          _at(-5, (ROOT5, ROOT5), (-ROOT5, ROOT5), (ROOT5, -ROOT5), (-ROOT5, -ROOT5)), (), ((0, ROOT5),), ((0, 0),)),
+    Named("rosenbrock", "(1-x)^2 + 100(y-x^2)^2", (-1.2, 1), "banana valley, κ ≈ 2508", MGH + ", 1", _at(0, (1, 1))),
     Named("rosenbrock-10", _rosenbrock(10), (-1.2, 1) * 5, "the banana valley in ten variables", MGH + ", 21",
           _at(0, (1,) * 10)),
     Named("himmelblau", "(x^2+y-11)^2 + (x+y^2-7)^2", (0, 0), "four minima, four saddles, a maximum",

@@ -71,7 +71,7 @@ class ExpressionError(ValueError):
     def __init__(self, what: str, text: str, position: int) -> None:
         self.what, self.text, self.position = what, text, position
         start = max(0, position - 60)
-        line = text[start : start + 76].translate({c: " " for c in range(32)})
+        line = text[start : start + 76].translate(dict.fromkeys(range(32), " "))
         super().__init__(f"{what}\n  {line}\n  {' ' * (position - start)}^")
 
 
@@ -255,7 +255,9 @@ class _Parser:
             inside = self.sum()
             self.expect(")", f"')' is missing for the '(' at character {token.position + 1}")
             return inside
-        what = "the text ends too early" if token.kind == "end" else f"a number or a name is missing before {token.text!r}"
+        what = (
+            "the text ends too early" if token.kind == "end" else f"a number or a name is missing before {token.text!r}"
+        )
         raise self.fail(what, token)
 
     def number(self, token: Token) -> Any:
@@ -276,7 +278,9 @@ class _Parser:
             near = difflib.get_close_matches(token.text, FUNCTIONS, 1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(FUNCTIONS)}; a product is a*(b)"
             raise self.fail(f"{token.text} is no known function; {hint}", token)
-        if (glued := re.fullmatch(r"(a?sin|a?cos|a?tan|sinh|cosh|tanh|exp|log|ln|sqrt|abs)([a-z])", token.text)) is not None:
+        if (
+            glued := re.fullmatch(r"(a?sin|a?cos|a?tan|sinh|cosh|tanh|exp|log|ln|sqrt|abs)([a-z])", token.text)
+        ) is not None:
             raise self.fail(f"write {glued[1]}({glued[2]}) for {token.text}", token)
         if "__" in token.text:
             raise self.fail("a name has no '__' in it", token)

@@ -102,7 +102,7 @@ def from_torch(function: Callable[..., Any], start: Any, dtype: torch.dtype) -> 
     sizes = [part.numel() for part in parts]
 
     def one(row: Tensor) -> Tensor:
-        pieces = [p.reshape(shape) for p, shape in zip(row.split(sizes), shapes, strict=True)]
+        pieces = [p.reshape(shape) for p, shape in zip(torch.split(row, sizes), shapes, strict=True)]
         return _scalar(function(*pieces))
 
     row = torch.cat([part.reshape(-1) for part in parts])
@@ -191,7 +191,9 @@ def _slopes(one: Values) -> Slopes:
 # -- functions of NumPy arrays, as scipy takes them ------------------------------------------------------------------
 
 
-def from_numpy(function: Callable[..., Any], jac: Any, start: Any, args: tuple[Any, ...] = ()) -> tuple[Objective, Tensor]:
+def from_numpy(
+    function: Callable[..., Any], jac: Any, start: Any, args: tuple[Any, ...] = ()
+) -> tuple[Objective, Tensor]:
     """An objective of a function of a NumPy array, and its start as one row ``(n,)``.
 
     Args:
@@ -228,7 +230,9 @@ def from_numpy(function: Callable[..., Any], jac: Any, start: Any, args: tuple[A
 
     def slope(x: Tensor) -> tuple[Tensor, Tensor]:
         found = [both(p) for p in x.double().numpy().copy()]
-        return torch.tensor([v for v, _ in found], dtype=torch.float64), torch.from_numpy(np.stack([g for _, g in found]))
+        return torch.tensor([v for v, _ in found], dtype=torch.float64), torch.from_numpy(
+            np.stack([g for _, g in found])
+        )
 
     name = getattr(function, "__name__", type(function).__name__)
     noise = 2.0**-35 if jac == "3-point" else 2.0**-52
@@ -248,7 +252,7 @@ def _central(number: Callable[[np.ndarray], float], x: np.ndarray) -> np.ndarray
     steps = np.cbrt(np.finfo(float).eps) * np.maximum(1.0, np.abs(x))
     shifts = np.diag(steps)
     rises = [number(x + shift) - number(x - shift) for shift in shifts]
-    return np.array(rises) / (2 * steps)
+    return np.asarray(np.array(rises) / (2 * steps))
 
 
 # -- starts ----------------------------------------------------------------------------------------------------------

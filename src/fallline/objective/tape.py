@@ -92,7 +92,7 @@ class Tape:
         return [x if isinstance(x, Tensor) else torch.full_like(columns[0], x) for x in found]
 
 
-def compile(expressions: Sequence[Any], symbols: Sequence[Any]) -> Tape:  # noqa: A001  # as re.compile
+def compile(expressions: Sequence[Any], symbols: Sequence[Any]) -> Tape:  # as re.compile
     """Make a tape of SymPy expressions in real ``symbols``.
 
     Raises:
@@ -162,7 +162,8 @@ class _Writer:
         return total
 
     def product(self, node: Any) -> int:
-        below, above = [], []
+        below: list[Any] = []
+        above: list[Any] = []
         for factor in node.args:
             inverted = factor.is_Pow and factor.exp.is_number and factor.exp.is_negative
             (below if inverted else above).append(1 / factor if inverted else factor)

@@ -61,7 +61,8 @@ class Probe:
     """What lies around the last point."""
 
     settled: Bend | None  # curvature at the point to which a few Newton steps lead from there
-    shift: float  # distance of that point; NaN where the Hessian is not finite
+    settled_x: Floats  # (n,) that point
+    shift: float  # its distance; NaN where the Hessian is not finite
     ratio: float  # length of the gradient there, over that at the end
     newton_steps: int  # made; next to a plain minimum one to three suffice for a ratio below 1e-3
     shrink: float  # length of the last of them over that of the first
@@ -110,7 +111,7 @@ class Trace:
     def norms(self) -> Floats:
         """Length of the gradient at every point ``(nit + 1,)``."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.linalg.norm(self.gradients, axis=1)
+            return np.asarray(np.linalg.norm(self.gradients, axis=1))
 
     @property
     def lr(self) -> float:

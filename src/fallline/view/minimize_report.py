@@ -17,7 +17,7 @@ from fallline.objective.catalog import NAMED
 from fallline.view.result import Result
 
 FIRST, LAST = 6, 3  # steps shown at each end
-SPELLED = 2  # most variables whose arithmetic is spelled out
+SPELLED = 3  # most variables whose arithmetic is spelled out
 MARKS = {
     "minimum": ("✓", "bold green"),
     "local-minimum": ("!", "bold yellow"),
@@ -86,7 +86,9 @@ def _heading(result: Result) -> RenderableType:
             f"{n(abs(trace.gradients[0][0]))} times as much."
         ))  # fmt: skip
     else:
-        parts.append(Text(f"At {at} the value is {n(trace.values[0])}, the gradient {slope}, its length {n(trace.norms[0])}."))
+        parts.append(
+            Text(f"At {at} the value is {n(trace.values[0])}, the gradient {slope}, its length {n(trace.norms[0])}.")
+        )
     if 1 < len(trace.variables) <= 6 and np.isfinite(trace.gradients[0]).all():
         parts += [Text(f"  {line}") for line in gradient.read(trace.variables, trace.gradients[0])]
     parts.append(Text(_settings(result), style="dim"))
@@ -105,38 +107,45 @@ def _settings(result: Result) -> str:
 
 def _steps(result: Result) -> RenderableType:
     trace = result.trace
-    minima = np.array([known.x for known in result.objective.minima], dtype=float)
+    minima = _minima(result)
     spelled = len(trace.variables) <= SPELLED
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
-    table.add_column("step", justify="right", no_wrap=True)
-    if spelled:
-        for name in trace.variables:
-            table.add_column(name, no_wrap=True)
-    else:
-        table.add_column("point", no_wrap=True, overflow="ellipsis", max_width=36)
+    table.add_column("step", justify="right", no_wrap=True, min_width=4)
+    table.add_column(trace.variables[0] if len(trace.variables) == 1 else "point", no_wrap=True)
     for title in ("value", "‖gradient‖", *(["distance"] if len(minima) else [])):
-        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column(title, justify="right", no_wrap=True, min_width=9)
     shown = [*range(min(FIRST, trace.nit + 1)), *range(max(FIRST, trace.nit + 1 - LAST), trace.nit + 1)]
     for i, step in enumerate(shown):
         if i and step != shown[i - 1] + 1:
             table.add_row("…")
-        table.add_row(str(step), *_point(result, step, spelled), n(trace.values[step], 5), n(trace.norms[step], 4),
+        table.add_row(str(step), _point(result, step, spelled), n(trace.values[step], 5), n(trace.norms[step], 4),
                       *([n(_distance(trace.path[step], minima), 5)] if len(minima) else []))  # fmt: skip
     return table
+
+
+def _minima(result: Result) -> np.ndarray:
+    """The known minima, else the one that was found; ``(k, n)``, k = 0 where there is none."""
+    if result.objective.minima:
+        return np.array([known.x for known in result.objective.minima], dtype=float)
+    if result.verdict.kind in ("minimum", "local-minimum") and result.trace.probe is not None:
+        return result.trace.probe.settled_x[None]
+    return np.zeros((0, len(result.trace.variables)))
 
 
 def _distance(x: np.ndarray, minima: np.ndarray) -> float:
     return float(np.linalg.norm(minima - x, axis=1).min())
 
 
-def _point(result: Result, step: int, spelled: bool) -> list[str]:
+def _point(result: Result, step: int, spelled: bool) -> str:
     trace = result.trace
     if not spelled:
-        return ["(" + ", ".join(n(v, 4) for v in trace.path[step][:4]) + (", …)" if len(trace.variables) > 4 else ")")]
-    if step == 0:
-        return [n(v) for v in trace.path[0]]
-    digits = 5 if len(trace.variables) == 1 else 4
-    return [_arithmetic(result, step, j, digits) for j in range(len(trace.variables))]
+        return "(" + ", ".join(n(v, 4) for v in trace.path[step][:4]) + (", …)" if len(trace.variables) > 4 else ")")
+    count = len(trace.variables)
+    digits = 5 if count == 1 else 4
+    lines = [n(v) for v in trace.path[0]] if step == 0 else [_arithmetic(result, step, j, digits) for j in range(count)]
+    if count == 1:
+        return lines[0]
+    return "\n".join(f"{name} = {line}" for name, line in zip(trace.variables, lines, strict=True))
 
 
 def _arithmetic(result: Result, step: int, j: int, digits: int) -> str:
@@ -194,7 +203,7 @@ def compare(results: Sequence[tuple[str, Result]]) -> RenderableType:
     parts: list[RenderableType] = [Text(), _function(first), Text(), table, Text()]
     parts += [Text("Where each stood" + (", by its value" if len(first.trace.variables) > 1 else "")), path, Text()]
     for label, result in results:
-        parts.append(Text.assemble((f"{label}: ", "bold"), result.verdict.reasons[-1]))
+        parts.append(Text.assemble((f"{label}: ", "bold"), result.verdict.message))
     if (limit := _limit(first)) is not None:
         parts += [Text(), Text(limit)]
     return Group(*parts)
@@ -220,7 +229,8 @@ def _limit(result: Result) -> str | None:
     limit = stability.rate_limit(trace.optimizer, bend.largest, trace.momentum)
     if limit is None:
         return None
-    return f"The largest curvature at the start is {n(bend.largest)}: rates up to {n(limit)} are stable for {trace.optimizer} there."
+    largest = f"The largest curvature at the start is {n(bend.largest)}"
+    return f"{largest}: rates up to {n(limit)} are stable for {trace.optimizer} there."
 
 
 def functions() -> RenderableType:

@@ -105,7 +105,7 @@ class Result:
         return self.trace.gradients
 
     def plot(self, kind: str | None = None) -> Any:
-        """A matplotlib figure: ``curve``, ``contour``, ``surface``, ``saddle`` or ``history``; the best fit unless given."""
+        """A matplotlib figure: ``curve``, ``contour``, ``surface``, ``saddle`` or ``history``, or what fits."""
         from fallline.view.figures import descent
 
         return descent.picture(self, kind)
