@@ -123,7 +123,7 @@ def beside(trace: Trace) -> Tensor | None:
         direction = probe.down
     else:
         return None
-    return torch.from_numpy(trace.path[-1] + probe.radius * direction).reshape(1, -1)
+    return torch.tensor(trace.path[-1] + probe.radius * direction).reshape(1, -1)
 
 
 def measured(objective: Objective, flight: Flight, plan: Plan) -> Trace:
@@ -170,7 +170,8 @@ def _scaling(rule: Rule, flight: Flight, nit: int) -> Tensor | None:
         return None
     o = {**rule.defaults, **flight.options}
     v = flight.state["s"] if rule.name == "rmsprop" else flight.state["v"] / (1 - o["beta2"] ** nit)
-    return (v.sqrt() + o["eps"])[0]
+    scaling: Tensor = v.sqrt() + o["eps"]
+    return scaling[0]
 
 
 def _momentum(rule: Rule, options: Options) -> float:

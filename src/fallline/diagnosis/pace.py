@@ -159,8 +159,8 @@ def _faster(trace: Trace, evidence: dict[str, float]) -> list[str]:
         return ["Try lr='auto', momentum, or optimizer='newton'."]
     if trace.probe is None or trace.probe.ratio > SETTLED or trace.probe.newton_steps > PLAIN:
         span = f"{number(bend.smallest)} to {number(bend.largest)}"
-        said = f"The curvature here, {span}, changes on the way to the minimum, so no fixed rate is the best: "
-        return [said + "try lr='armijo', 'bb', or optimizer='newton'."]
+        changes = f"The curvature here, {span}, changes on the way to the minimum, so no fixed rate is the best: "
+        return [changes + "try lr='armijo', 'bb', or optimizer='newton'."]
     evidence |= {"condition": bend.condition, "smallest_curvature": bend.smallest, "largest_curvature": bend.largest}
     factor = trace.gtol / float(trace.norms[-1])
     said = [f"The curvatures are {number(bend.smallest)} to {number(bend.largest)}, κ = {number(bend.condition)}."]

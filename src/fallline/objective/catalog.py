@@ -53,7 +53,7 @@ NAMED: tuple[Named, ...] = (
     Named("valley", "x^2 + 50y^2", (10, 1), "a long valley, κ = 50: zig-zag against crawl", FIRST, _at(0, (0, 0))),
     Named(
         "two-valleys", "x^4 - 4x^2 + x", (2,), "a local and a global minimum on one curve", FIRST,
-        _at(-5.4440156, (-1.4729923,)), _at(-2.6185498, (1.3469974,)), (), ((0.1259949,),),
+        _at(-5.4441920666, (-1.4729976011,)), _at(-2.6185559808, (1.3469974085,)), (), ((0.1260001926,),),
     ),
     Named("saddle", "x^2 - y^2", (1, 0), "the saddle; unbounded below along y", "calculus", (), (), ((0, 0),)),
     Named(
@@ -102,8 +102,8 @@ NAMED: tuple[Named, ...] = (
           "a row of minima, each lower than the one before", SFU),
     Named("easom", "-cos(x)*cos(y)*exp(-(x-pi)^2-(y-pi)^2)", (1, 1), "a hole in a flat plain", SFU, _at(-1, (PI, PI))),
     Named("styblinski-tang", "(x^4-16x^2+5x + y^4-16y^2+5y)/2", (0, 0), "four minima of different depth", SFU,
-          _at(-78.33233141, (-2.9035340, -2.9035340)),
-          _at(-50.05893338, (2.7468027, 2.7468027)), (), ((0.1567313, 0.1567313),)),
+          _at(-78.3323314075, (-2.9035340278, -2.9035340278)),
+          _at(-50.0588933106, (2.7468027710, 2.7468027710)), (), ((0.1567312568, 0.1567312568),)),
     Named("rastrigin", "20 + x^2 - 10cos(2pi*x) + y^2 - 10cos(2pi*y)", (2.2, -1.3), "about 121 minima in [−5, 5]²", SFU,
           _at(0, (0, 0)), (), (), ((0.5025461, 0.5025461),)),
     Named("ackley", "20 + e - 20exp(-sqrt((x^2+y^2)/2)/5) - exp((cos(2pi*x)+cos(2pi*y))/2)", (2.5, 1.5),

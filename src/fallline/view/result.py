@@ -105,7 +105,7 @@ class Result:
         return self.trace.gradients
 
     def plot(self, kind: str | None = None) -> Any:
-        """A matplotlib figure: ``curve``, ``contour``, ``surface``, ``saddle`` or ``history``, or what fits."""
+        """A matplotlib figure: what fits, or a kind of :data:`fallline.view.figures.descent.KINDS`."""
         from fallline.view.figures import descent
 
         return descent.picture(self, kind)

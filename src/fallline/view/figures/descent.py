@@ -15,10 +15,11 @@ from matplotlib.ticker import MaxNLocator
 from fallline.calculus import gradient
 from fallline.objective.function import Objective
 from fallline.record.trace import Floats, Trace
+from fallline.view.figures import maps
 from fallline.view.figures.style import BLUE, COLOURS, GREEN, GREY, HEIGHT_MAP, INK, RED, figure, quiet
 from fallline.view.result import Result
 
-KINDS = ("curve", "contour", "surface", "saddle", "history")
+KINDS = ("curve", "contour", "surface", "saddle", "history", "basins", "phase")
 TANGENTS = 4  # first steps that get a tangent
 ARROWS = 5  # first points that get a gradient arrow
 GRID = 161
@@ -37,6 +38,8 @@ def picture(result: Result, kind: str | None = None) -> Figure:
         raise ValueError(f"the picture is one of {', '.join(KINDS)}; got {kind!r}")
     if kind == "history":
         return history([("", result)])
+    if kind == "phase":
+        return maps.phase(result)
     wanted = 1 if kind == "curve" else 2
     if count != wanted:
         raise ValueError(f"{kind} shows {wanted} variable{'s' * (wanted > 1)}; this function has {count}: take history")
@@ -44,6 +47,8 @@ def picture(result: Result, kind: str | None = None) -> Figure:
         drawn = figure()
         curve(drawn.add_subplot(), result)
         return drawn
+    if kind == "basins":
+        return maps.basins(result, *_frame(result, 1.0))
     return {"contour": contour, "surface": surface, "saddle": saddle}[kind](result)
 
 
@@ -110,34 +115,39 @@ def _frame(result: Result, margin: float = 0.25) -> tuple[Floats, Floats]:
 
 
 def curve(axes: Any, result: Result, title: str = "") -> None:
-    """The curve with the steps on it and the tangents they follow."""
+    """The curve with the steps on it: down a tangent to the next place, and from there to the curve."""
     trace, name = result.trace, result.trace.variables[0]
     path = _visible(trace)[:, 0]
     low, high = (float(v[0]) for v in _frame(result))
+    end, wide = float(path[-1]), 0.6 * float(np.ptp(path))
+    low, high = min(low, end - wide), max(high, end + wide)  # the other side of the valley too
     grid = np.linspace(low, high, 500)
-    values = heights(result.objective, grid[:, None])
+    values, at = heights(result.objective, grid[:, None]), heights(result.objective, path[:, None])
     axes.plot(grid, values, color=INK, linewidth=1.4, zorder=2)
-    at = heights(result.objective, path[:, None])
-    _jumps(axes, path, at)
-    for x, y, slope in zip(path[:TANGENTS], at, trace.gradients[:, 0], strict=False):
-        half = 0.09 * (high - low)
-        axes.plot([x - half, x + half], [y - slope * half, y + slope * half], color=GREEN, linewidth=1.6, alpha=0.8)
-    axes.plot(path, at, "o", color=BLUE, markersize=4.5, zorder=4)
+    _strides(axes, path, at, trace.gradients[:, 0])
+    axes.plot(path, at, "o", color=BLUE, markersize=4.0, zorder=4)
     axes.plot(path[:1], at[:1], "o", color="white", markeredgecolor=BLUE, markersize=8, markeredgewidth=1.6, zorder=5)
     bottom, top = float(np.nanmin(values[np.isfinite(values)])), float(np.nanmax(at[np.isfinite(at)]))
-    axes.set_ylim(bottom - 0.08 * (top - bottom + 1e-12), top + 0.15 * (top - bottom + 1e-12))
+    axes.set_ylim(bottom - 0.12 * (top - bottom + 1e-12), top + 0.15 * (top - bottom + 1e-12))
     axes.set_xlim(low, high)
-    quiet(axes, name, f"f({name})", title or f"{_written(result)}   {_rate(trace)}   {result.verdict.kind}")
+    quiet(axes, name, f"f({name})", title or _title(result))
 
 
-def _jumps(axes: Any, path: Floats, at: Floats) -> None:
-    """Each step as an arc-free arrow: along the chord."""
-    for i in range(min(len(path) - 1, 40)):
-        axes.annotate(
-            "", (path[i + 1], at[i + 1]), (path[i], at[i]),
-            arrowprops={"arrowstyle": "-|>", "color": BLUE, "alpha": 0.75, "linewidth": 1.0, "mutation_scale": 9},
-            zorder=3,
-        )  # fmt: skip
+def _strides(axes: Any, path: Floats, at: Floats, slopes: Floats) -> None:
+    """The first steps down their tangents; jumps to the other side of the valley as chords."""
+    for i in range(min(len(path) - 1, 60)):
+        x, y, new = path[i], at[i], path[i + 1]
+        if slopes[i] * slopes[i + 1] < 0:
+            look = {"arrowstyle": "-|>", "color": BLUE, "alpha": 0.7, "linewidth": 1.0, "mutation_scale": 9}
+            axes.annotate("", (new, at[i + 1]), (x, y), arrowprops=look, zorder=3)
+        elif i < TANGENTS:
+            foot = y + slopes[i] * (new - x)
+            axes.plot([x, new], [y, foot], color=GREEN, linewidth=1.6, zorder=3)
+            axes.plot([new, new], [foot, at[i + 1]], color=GREEN, linewidth=1.0, linestyle=":", zorder=3)
+
+
+def _title(result: Result) -> str:
+    return f"{_written(result)}\n{_rate(result.trace)}: {result.verdict.kind}, {result.nit} steps"
 
 
 def _written(result: Result) -> str:
@@ -145,6 +155,10 @@ def _written(result: Result) -> str:
     text = gradient.text(formula.expression) if formula is not None else result.objective.name
     name = ", ".join(result.trace.variables)
     return f"f({name}) = {text}" if len(text) < 42 else result.objective.name[:42]
+
+
+def _number(value: float) -> str:
+    return f"{value + 0.0:.3g}".replace("-", "−")
 
 
 def _rate(trace: Trace) -> str:
@@ -194,7 +208,7 @@ def terrain(axes: Any, result: Result, title: str = "") -> None:
 
 
 def _slopes(axes: Any, trace: Trace, path: Floats, corners: tuple[Floats, Floats]) -> None:
-    """Gradients, uphill, at the first points that stand apart; the longest is a seventh of the picture."""
+    """Gradients, uphill, at the first points that stand apart; short ones are drawn longer than to scale."""
     size = float((corners[1] - corners[0]).max())
     apart = [0]
     for i in range(1, len(path)):
@@ -204,7 +218,10 @@ def _slopes(axes: Any, trace: Trace, path: Floats, corners: tuple[Floats, Floats
     if longest == 0:
         return
     for i in apart:
-        tip = path[i] + trace.gradients[i] / longest * size / 7
+        if trace.norms[i] == 0:
+            continue
+        length = size / 7 * max(0.4, float(trace.norms[i]) / longest)
+        tip = path[i] + trace.gradients[i] / trace.norms[i] * length
         look = {"arrowstyle": "-|>", "color": RED, "linewidth": 1.5, "mutation_scale": 11}
         axes.annotate("", tip, path[i], zorder=5, arrowprops=look)
 
@@ -213,9 +230,9 @@ def contour(result: Result) -> Figure:
     """The plane of the two variables from above."""
     drawn = figure(6.2, 5.0)
     axes = drawn.add_subplot()
-    terrain(axes, result, f"{_written(result)}   {_rate(result.trace)}   {result.verdict.kind}")
+    terrain(axes, result, _title(result))
     axes.plot([], [], "-o", color=INK, markersize=3, label="path from the ring")
-    axes.plot([], [], "-", color=RED, label="gradient, uphill")
+    axes.plot([], [], "-", color=RED, label="gradient (direction)")
     axes.legend(fontsize=8, frameon=True, framealpha=0.85, edgecolor="none", loc="best")
     return drawn
 
@@ -226,19 +243,21 @@ def surface(result: Result) -> Figure:
     axes: Any = drawn.add_subplot(projection="3d")
     _landscape(axes, result)
     axes.view_init(elev=34, azim=-58)
-    axes.set_title(f"{_written(result)}   {_rate(result.trace)}   {result.verdict.kind}", fontsize=10.5, loc="left")
+    axes.set_title(_title(result), fontsize=10.5, loc="left")
     return drawn
 
 
-def _landscape(axes: Any, result: Result) -> None:
-    x, y, z = _mesh(result, _frame(result, 0.15), 81)
+def _landscape(axes: Any, result: Result, corners: tuple[Floats, Floats] | None = None) -> None:
+    x, y, z = _mesh(result, corners or _frame(result, 0.15), 81)
     top = float(np.quantile(z[np.isfinite(z)], 0.97))
     z = np.where(z <= top, z, np.nan) if top > 8 * float(np.nanmedian(np.abs(z))) else z
     axes.plot_surface(x, y, z, cmap=HEIGHT_MAP, alpha=0.75, rstride=2, cstride=2, linewidth=0.15, edgecolor=GREY)
-    path = _visible(result.trace)
-    lift = 0.01 * float(np.nanmax(z) - np.nanmin(z))
-    at = heights(result.objective, path) + lift
-    axes.plot(path[:, 0], path[:, 1], at, "-o", color=RED, markersize=2.5, linewidth=1.6, zorder=10)
+    path = _visible(result.trace)[:300]
+    share = np.linspace(0.0, 1.0, 12, endpoint=False)[None, :, None]  # between the points the path lies on the surface
+    between = np.concatenate([(path[:-1, None] * (1 - share) + path[1:, None] * share).reshape(-1, 2), path[-1:]])
+    lift = 0.012 * float(np.nanmax(z) - np.nanmin(z))
+    axes.plot(*between.T, heights(result.objective, between) + lift, color=RED, linewidth=1.6, zorder=10)
+    axes.plot(*path.T, heights(result.objective, path) + lift, "o", color=RED, markersize=3, zorder=11)
     axes.set_xlabel(result.trace.variables[0])
     axes.set_ylabel(result.trace.variables[1])
     axes.tick_params(labelsize=7)
@@ -254,13 +273,13 @@ def saddle(result: Result) -> Figure:
         raise ValueError("the curvature at the end is not finite, so there are no two perspectives to show")
     drawn = figure(9.6, 3.5)
     grid = drawn.add_gridspec(1, 3, width_ratios=[1.3, 1, 1])
-    landscape: Any = drawn.add_subplot(grid[0], projection="3d")
-    _landscape(landscape, result)
-    landscape.view_init(elev=28, azim=-50)
     at, probe = trace.path[-1], trace.probe
     reach = 1.0
     if probe is not None and probe.beyond_x is not None and probe.beyond > -1e6:
         reach = 1.15 * float(np.linalg.norm(probe.beyond_x - at))
+    landscape: Any = drawn.add_subplot(grid[0], projection="3d")
+    _landscape(landscape, result, (at - reach, at + reach))
+    landscape.view_init(elev=28, azim=-50)
     views = [(bend.steepest, bend.largest, GREEN, "across"), (bend.direction, bend.smallest, RED, "along")]
     for column, (direction, curvature, colour, word) in enumerate(views, start=1):
         axes = drawn.add_subplot(grid[column])
@@ -268,10 +287,9 @@ def saddle(result: Result) -> Figure:
         axes.plot(s, heights(result.objective, at + s[:, None] * direction), color=colour, linewidth=1.8)
         axes.plot([0], [trace.values[-1]], "o", color=INK, markersize=6, zorder=4)
         shape = "a minimum" if curvature > 0 else "a maximum"
-        where = f"({direction[0] + 0.0:.3g}, {direction[1] + 0.0:.3g})"
-        quiet(
-            axes, f"distance along {where}", "f" if column == 1 else "", f"{word}: {shape}, curvature {curvature:.3g}"
-        )
+        where = ", ".join(_number(v) for v in direction)
+        title = f"{word}: {shape}, curvature {_number(curvature)}"
+        quiet(axes, f"distance along ({where})", "f" if column == 1 else "", title)
     return drawn
 
 
