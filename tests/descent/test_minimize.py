@@ -59,7 +59,7 @@ def test_momentum_is_faster_in_a_valley_and_passes_a_small_minimum() -> None:
     ("settings", "stop", "steps"),
     [
         ({"gtol": 1.0}, Stop.GTOL, 11),
-        ({"ftol": 1e-3}, Stop.FTOL, 21),
+        ({"ftol": 1e-3}, Stop.FTOL, None),
         ({"xtol": 1e-2}, Stop.XTOL, None),
         ({"target": 0.5}, Stop.TARGET, 9),
         ({"max_iter": 7}, Stop.MAX_ITER, 7),
@@ -110,10 +110,10 @@ def test_the_best_point_is_kept_beside_the_last() -> None:
 
 @pytest.mark.parametrize("optimizer", ["gd", "momentum", "nesterov", "adam", "radam", "rprop"])
 def test_a_population_is_its_descents(optimizer: str) -> None:
-    starts = np.random.default_rng(0).uniform(-3, 3, (6, 2))
+    starts = np.random.default_rng(0).uniform(-3, 3, (3, 2))
     rates = {"lr": [0.003, 0.01]} | ({"momentum": [0.5, 0.9]} if optimizer in ("momentum", "nesterov", "adam") else {})
     many = minimize("himmelblau", starts, optimizer=optimizer, max_iter=300, gtol=1e-4, **rates)
-    assert len(many) == 6 * 2 * len(rates.get("momentum", [0]))
+    assert len(many) == 3 * 2 * len(rates.get("momentum", [0]))
     row = 0
     for start in starts:
         for lr in rates["lr"]:
@@ -138,7 +138,7 @@ def test_a_population_is_its_descents(optimizer: str) -> None:
     "name", ["parabola", "valley", "booth", "himmelblau", "three-hump-camel", "softplus-well", "beale"]
 )
 def test_rates_that_need_no_number(name: str, lr: str) -> None:
-    r = minimize(name, lr=lr, max_iter=20_000)
+    r = minimize(name, lr=lr, max_iter=5000)
     assert r.verdict.kind in ("minimum", "local-minimum")
 
 
@@ -146,7 +146,7 @@ def test_rates_that_need_no_number(name: str, lr: str) -> None:
 def test_momentum_from_the_measured_condition(optimizer: str) -> None:
     r = minimize("x^2 + 500y^2", start=[3, 1], optimizer=optimizer, max_iter=5000)
     assert r.success
-    assert r.nit < minimize("x^2 + 500y^2", start=[3, 1], max_iter=50_000).nit / 2
+    assert r.nit < minimize("x^2 + 500y^2", start=[3, 1], max_iter=9000).nit / 2
 
 
 def test_many_variables_by_lanczos() -> None:

@@ -127,10 +127,10 @@ def _in_region(values: Tensor, along: Tensor, radius: float) -> Tensor:
         first[0] = rest if smallest <= 0 else 0.0
         return first
     lower, upper = low + tiny, low + float(along.norm()) / radius + tiny
-    for _ in range(100):
+    for _ in range(40):
         middle = math.sqrt(lower * upper) if lower > 0 and upper / lower > 4 else (lower + upper) / 2
         length = float(at(middle).norm())
-        if abs(length - radius) <= 1e-3 * radius:
+        if abs(length - radius) <= 0.05 * radius:
             break
         lower, upper = (middle, upper) if length > radius else (lower, middle)
     return at(middle)

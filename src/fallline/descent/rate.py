@@ -169,10 +169,11 @@ class Searched:
 
     def backtrack(self, x: Tensor, reference: Tensor, g: Tensor, lr: Tensor) -> Tensor:
         slope = (g * g).sum(dim=1)
+        rounding = 4 * torch.finfo(x.dtype).eps * reference.abs()  # near the minimum no decrease can be seen
         for _ in range(60):
             value = self.objective.value(x - lr * g)
             self.nfev += 1
-            good = value <= reference - ARMIJO * lr[:, 0] * slope
+            good = value <= reference - ARMIJO * lr[:, 0] * slope + rounding
             if bool(good.all()):
                 break
             lr = torch.where(good[:, None], lr, lr / 2)

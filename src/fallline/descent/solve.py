@@ -18,7 +18,7 @@ from fallline.descent.newton import newton
 from fallline.descent.search import SEARCHES, Search, basin_hopping, multi_start, perturbed
 from fallline.descent.update import RULES, SAME, Options, Rule
 from fallline.objective.function import Objective
-from fallline.record.trace import Bend, Probe, Stop, Trace
+from fallline.record.trace import ENDLESS, Bend, Probe, Stop, Trace
 
 NEWTON = Rule("newton", lambda x, g, state, t, o: (x, state))  # steps by its own loop
 PERTURBED = replace(RULES["gd"], name="perturbed-gd")
@@ -135,7 +135,7 @@ def measured(objective: Objective, flight: Flight, plan: Plan) -> Trace:
     trace = Trace(
         objective.name, objective.variables, plan.rule.name, _momentum(plan.rule, flight.options), _array(path),
         _array(values), _array(gradients), rates, flight.nfev, stop, plan.gtol, plan.max_iter,
-        float(torch.finfo(path.dtype).eps), objective.minima[0].fun if objective.minima else None,
+        float(torch.finfo(path.dtype).eps), float(objective.minima[0].fun) if objective.minima else None,
         decay=float(flight.options.get("weight_decay", 0.0)),
     )  # fmt: skip
     finite = torch.isfinite(values) & torch.isfinite(gradients).all(dim=1) & torch.isfinite(path).all(dim=1)
@@ -154,7 +154,8 @@ def measured(objective: Objective, flight: Flight, plan: Plan) -> Trace:
 
 def _beyond(objective: Objective, x: Tensor, at: Bend, found: Probe, plan: Plan) -> Probe:
     """Look down the negative curvature, by Newton's method."""
-    look = Plan(NEWTON, 1.0, max_iter=300, gtol=plan.gtol)
+    here = float(objective.value(x[None])[0])
+    look = Plan(NEWTON, 1.0, max_iter=200, gtol=plan.gtol, target=here - ENDLESS * (1 + abs(here)))
 
     def down(start: Tensor) -> tuple[Tensor, float]:
         flight = newton(objective, start[None], look)

@@ -17,7 +17,7 @@ from fallline.diagnosis.kinds import (
     plateau,
     point,
 )
-from fallline.record.trace import Bend, Probe, Stop, Trace
+from fallline.record.trace import ENDLESS, Bend, Probe, Stop, Trace
 
 NEAR = 0.1  # farthest that point may lie, relative to 1 + ‖x‖
 CLOSE = 1e-3  # the same, for a descent that ended for another reason than its gradient
@@ -134,7 +134,8 @@ def _maximum(trace: Trace, probe: Probe, bend: Bend) -> Verdict:
 
 
 def _beyond(trace: Trace, probe: Probe) -> tuple[str, ...]:
-    if not math.isfinite(probe.beyond) or probe.beyond < -1e100:
+    value = float(trace.values[-1])
+    if not math.isfinite(probe.beyond) or probe.beyond <= value - ENDLESS * (1 + abs(value)):
         return ("A descent from just beside it falls without end.",)
     here = number(float(trace.values[-1]))
     where = f" at {point(probe.beyond_x)}" if probe.beyond_x is not None else ""

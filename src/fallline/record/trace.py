@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+ENDLESS = 1e8  # a fall by this much, relative to 1 + |f|, counts as without end
+
+
 class Stop(Enum):
     """What ended a descent; the value is the sentence a user reads."""
 
