@@ -156,7 +156,12 @@ def test_a_bowl_at_every_rate_and_momentum(
     factor = max(float(stability.contraction(rule, lr, c, beta)) for c in (low, low * kappa))
     assume(abs(factor - 1) > 2e-3)
     r = minimize(
-        quadratic(low, low * kappa, angle), [2.0, -1.3], optimizer=rule, lr=lr, momentum=beta or None, max_iter=400
+        quadratic(low, low * kappa, angle),
+        [2.0, -1.3],
+        optimizer=rule,
+        lr=lr,
+        momentum=None if rule == "gd" else beta,
+        max_iter=400,
     )
     needed = math.log(1e-7 / 10) / math.log(factor) if factor < 1 else math.inf
     if factor > 1:
