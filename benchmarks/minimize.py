@@ -53,6 +53,7 @@ def quadratic(size: int, condition: float) -> tuple[Objective, np.ndarray, Tenso
 def race(name: str, objective: Objective, start: np.ndarray) -> None:
     """Time to the same accuracy on one problem."""
     import jax
+    import jax.extend.core  # equinox takes it for loaded
     import optimistix
     import torchmin
 

@@ -104,7 +104,7 @@ def test_too_slow_counts_the_steps_left_and_recommends() -> None:
     better = minimize("x^2 + 500y^2", [1, 1], lr=evidence["best_lr_gd"], max_iter=10_000)
     fast = minimize("x^2 + 500y^2", [1, 1], lr=evidence["best_lr_heavy-ball"], optimizer="heavy-ball",
                     momentum=evidence["best_momentum_heavy-ball"], max_iter=10_000)  # fmt: skip
-    assert fast.nit < better.nit < arrived.nit / 4
+    assert fast.nit < better.nit < arrived.nit / 2
 
 
 def test_a_step_that_single_precision_cannot_resolve() -> None:
@@ -155,14 +155,8 @@ def test_a_bowl_at_every_rate_and_momentum(
     lr = share * limit
     factor = max(float(stability.contraction(rule, lr, c, beta)) for c in (low, low * kappa))
     assume(abs(factor - 1) > 2e-3)
-    r = minimize(
-        quadratic(low, low * kappa, angle),
-        [2.0, -1.3],
-        optimizer=rule,
-        lr=lr,
-        momentum=None if rule == "gd" else beta,
-        max_iter=400,
-    )
+    ways: dict[str, Any] = {"optimizer": rule, "lr": lr, "momentum": None if rule == "gd" else beta}
+    r = minimize(quadratic(low, low * kappa, angle), [2.0, -1.3], **ways, max_iter=400)
     needed = math.log(1e-7 / 10) / math.log(factor) if factor < 1 else math.inf
     if factor > 1:
         assert r.verdict.kind == "diverged", r.message

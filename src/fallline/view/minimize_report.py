@@ -109,16 +109,16 @@ def _steps(result: Result) -> RenderableType:
     trace = result.trace
     minima = _minima(result)
     spelled = len(trace.variables) <= SPELLED
-    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("step", justify="right", no_wrap=True, min_width=4)
     table.add_column(trace.variables[0] if len(trace.variables) == 1 else "point", no_wrap=True)
-    for title in ("value", "‖gradient‖", *(["distance"] if len(minima) else [])):
-        table.add_column(title, justify="right", no_wrap=True, min_width=9)
+    for title in ("value", "‖g‖", *(["distance"] if len(minima) else [])):
+        table.add_column(title, justify="right", no_wrap=True, min_width=8)
     shown = [*range(min(FIRST, trace.nit + 1)), *range(max(FIRST, trace.nit + 1 - LAST), trace.nit + 1)]
     for i, step in enumerate(shown):
         if i and step != shown[i - 1] + 1:
             table.add_row("…")
-        table.add_row(str(step), _point(result, step, spelled), n(trace.values[step], 5), n(trace.norms[step], 4),
+        table.add_row(str(step), _point(result, step, spelled), n(trace.values[step], 4), n(trace.norms[step], 4),
                       *([n(_distance(trace.path[step], minima), 5)] if len(minima) else []))  # fmt: skip
     return table
 
