@@ -143,7 +143,7 @@ def quadratic(
     return lambda x: (x - centre) @ matrix @ (x - centre) / 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.floats(0.05, 5), st.floats(1, 50), angles, rules, st.floats(0, 0.95), st.floats(0.02, 3))
 def test_a_bowl_at_every_rate_and_momentum(
     low: float, kappa: float, angle: float, rule: str, beta: float, share: float
@@ -167,7 +167,7 @@ def test_a_bowl_at_every_rate_and_momentum(
         assert r.verdict.kind in ("minimum", "too-slow", "budget", "oscillating"), r.message
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.floats(0.05, 5), st.floats(0.05, 5), angles, st.floats(0.05, 0.9))
 def test_a_saddle_is_never_a_success(up: float, down: float, angle: float, share: float) -> None:
     function = quadratic(-down, up, angle)
@@ -179,10 +179,8 @@ def test_a_saddle_is_never_a_success(up: float, down: float, angle: float, share
     assert minimize(function, [0.0, 0.0]).verdict.kind == "saddle"
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    angles, st.floats(-3, 3), st.floats(-3, 3), st.floats(0.1, 10), st.sampled_from(["saddle", "minimum", "maximum"])
-)
+@settings(max_examples=12, deadline=None)
+@given(angles, st.floats(-3, 3), st.floats(-3, 3), st.floats(0.1, 10), st.sampled_from(["saddle", "minimum"]))
 def test_moving_turning_and_scaling_change_no_verdict(
     angle: float, right: float, up: float, scale: float, kind: str
 ) -> None:
