@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import fallline
-from fallline.record.trace import Stop
+from fallline.record.descent import Stop
 
 minimize: Any = fallline.minimize
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from fallline.calculus import curvature
 from fallline.calculus.curvature import Product, Spectrum
 from fallline.objective.function import Objective
-from fallline.record.trace import Bend, Probe
+from fallline.record.descent import Bend, Probe
 
 DENSE = 100  # most variables whose whole Hessian is computed
 STEPS = 80  # of Lanczos beyond

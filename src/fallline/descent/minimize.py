@@ -13,7 +13,7 @@ from fallline.descent import rate
 from fallline.descent.schedule import Schedule
 from fallline.descent.update import Options, Rule, State
 from fallline.objective.function import Objective
-from fallline.record.trace import Stop
+from fallline.record.descent import Stop
 
 LOOK = 16  # steps between two looks at what need not be looked at every step
 STOPS = list(Stop)

@@ -15,7 +15,7 @@ from fallline.calculus.curvature import Product
 from fallline.descent import measure
 from fallline.descent.minimize import STOPS, Flight, Plan
 from fallline.objective.function import Objective
-from fallline.record.trace import Stop
+from fallline.record.descent import Stop
 
 BEND = 1e-8  # negative curvature above this share of the largest is worth walking down
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fallline.descent.minimize import STOPS, Flight, Plan
 from fallline.objective.function import Objective
-from fallline.record.trace import Stop
+from fallline.record.descent import Stop
 
 Fly = Callable[[Objective, Tensor, Plan], Flight]
 SEARCHES = ("multi-start", "basin-hopping")

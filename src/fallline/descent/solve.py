@@ -18,7 +18,7 @@ from fallline.descent.newton import newton
 from fallline.descent.search import SEARCHES, Search, basin_hopping, multi_start, perturbed
 from fallline.descent.update import RULES, SAME, Options, Rule
 from fallline.objective.function import Objective
-from fallline.record.trace import ENDLESS, Bend, Probe, Stop, Trace
+from fallline.record.descent import ENDLESS, Bend, Probe, Stop, Trace
 
 NEWTON = Rule("newton", lambda x, g, state, t, o: (x, state))  # steps by its own loop
 PERTURBED = replace(RULES["gd"], name="perturbed-gd")

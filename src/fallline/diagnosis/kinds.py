@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fallline.calculus import stability
-from fallline.record.trace import Bend, Stop, Trace
+from fallline.record.descent import Bend, Stop, Trace
 
 KINDS = (
     "minimum", "local-minimum", "saddle", "maximum", "degenerate", "plateau", "diverged", "unbounded", "oscillating",

@@ -18,7 +18,7 @@ from fallline.diagnosis.kinds import (
     rule_in_words,
 )
 from fallline.diagnosis.runaway import diverged
-from fallline.record.trace import Stop, Trace
+from fallline.record.descent import Stop, Trace
 
 WINDOW = 60  # last steps that tell the pace
 

@@ -16,7 +16,7 @@ from fallline.diagnosis.kinds import (
     recommended,
     rule_in_words,
 )
-from fallline.record.trace import Stop, Trace
+from fallline.record.descent import Stop, Trace
 
 
 def not_finite(trace: Trace) -> Verdict | None:

@@ -17,7 +17,7 @@ from fallline.diagnosis.kinds import (
     plateau,
     point,
 )
-from fallline.record.trace import ENDLESS, Bend, Probe, Stop, Trace
+from fallline.record.descent import ENDLESS, Bend, Probe, Stop, Trace
 
 NEAR = 0.1  # farthest that point may lie, relative to 1 + ‖x‖
 CLOSE = 1e-3  # the same, for a descent that ended for another reason than its gradient

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from fallline.diagnosis import pace, runaway, stationary
 from fallline.diagnosis.kinds import KINDS as KINDS
 from fallline.diagnosis.kinds import Verdict as Verdict
-from fallline.record.trace import Trace
+from fallline.record.descent import Trace
 
 JUDGES: tuple[Callable[[Trace], Verdict | None], ...] = (
     runaway.not_finite, runaway.ran_away, stationary.stationary, pace.growing, pace.endless, pace.oscillating,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fallline.diagnosis.verdict import Verdict
 from fallline.objective.function import Objective
-from fallline.record.trace import Floats, Stop, Trace
+from fallline.record.descent import Floats, Stop, Trace
 
 SCHEMA = 1
 
@@ -76,7 +76,7 @@ class Result:
 
     @property
     def status(self) -> int:
-        """Number of the stop, in the order of :class:`fallline.record.trace.Stop`."""
+        """Number of the stop, in the order of :class:`fallline.record.descent.Stop`."""
         return self.trace.stop.status
 
     @property

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fallline.calculus import gradient
 from fallline.objective.function import Objective
-from fallline.record.trace import Floats, Trace
+from fallline.record.descent import Floats, Trace
 from fallline.view.figures import maps
 from fallline.view.figures.style import BLUE, COLOURS, GREEN, GREY, HEIGHT_MAP, INK, RED, figure, quiet
 from fallline.view.result import Result

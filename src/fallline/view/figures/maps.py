@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from fallline.calculus import stability
 from fallline.descent.minimize import STOPS, Flight, Plan, descend
 from fallline.descent.update import RULES
-from fallline.record.trace import Floats, Stop
+from fallline.record.descent import Floats, Stop
 from fallline.view.figures.style import COLOURS, GREY, INK, figure, quiet
 from fallline.view.result import Result
 
