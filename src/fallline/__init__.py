@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fallline.api import backprop as backprop
     from fallline.api import check as check
+    from fallline.api import minimize as minimize
     from fallline.api import watch as watch
 
 __version__ = "0.1.0"
-__all__ = ["backprop", "check", "watch"]
+__all__ = ["backprop", "check", "minimize", "watch"]
 
 
 def __getattr__(name: str) -> Any:

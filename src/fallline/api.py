@@ -439,3 +439,180 @@ def save(run: Run, diagnosis: Diagnosis) -> None:
     """Keep a diagnosis with its run."""
     rows = [(i, json.dumps(json_report.finding(f))) for i, f in enumerate(diagnosis.findings)]
     append(run.folder, "findings", rows, replace=True)
+
+
+def minimize(
+    fun: Any,
+    start: Any = None,
+    *,
+    optimizer: str = "gd",
+    lr: Any = None,
+    momentum: Any = None,
+    schedule: Any = None,
+    options: dict[str, Any] | None = None,
+    max_iter: int = 1000,
+    gtol: float = 1e-6,
+    ftol: float = 0.0,
+    xtol: float = 0.0,
+    target: float | None = None,
+    callback: Callable[..., Any] | None = None,
+    jac: Any = None,
+    args: tuple[Any, ...] = (),
+    escape: bool = False,
+    search: str | None = None,
+    tries: int = 32,
+    box: tuple[float, float] | None = None,
+    seed: int = 0,
+    dtype: str = "float64",
+    record: bool = True,
+) -> Any:
+    """Descend on a function, and say whether where it ended is a minimum.
+
+    Args:
+        fun: a text (``"w1**2 + w2**2"``), a name of ``fallline functions``, a callable of one or several tensors, or
+            with ``jac`` a callable of a NumPy array.
+        start: one number a variable; ``(batch, n)`` makes a population.
+        optimizer: a name of ``fallline.descent.solve.OPTIMIZERS``.
+        lr: a number, ``"auto"`` (measured from the curvature), ``"armijo"``, ``"bb"``, or several numbers for a
+            population; by default the optimizer's own, or ``"auto"``.
+        momentum: at least 0, below 1; several for a population.
+        schedule: a name (``cosine``, ``cyclic``, …) or a function from the step to a factor of the learning rate.
+        options: further settings of the optimizer, as ``{"beta2": 0.99}``.
+        max_iter: most steps.
+        gtol: end when the gradient is shorter; likewise ``ftol`` for the change of the value, relative above 1, and
+            ``xtol`` for the length of the step, relative to the point.
+        target: end when the value is as low.
+        callback: called at every point, with ``intermediate_result`` (``x``, ``fun``) if that is its argument's name,
+            else with the point; True or StopIteration ends the descent.
+        jac: gradient of a function of NumPy arrays; ``True`` if ``fun`` gives both, ``"3-point"`` for differences.
+        args: further arguments of ``fun`` (and ``jac``).
+        escape: go on from beside a saddle, a maximum or a degenerate point that is no minimum.
+        search: ``"multi-start"`` or ``"basin-hopping"``, for the global minimum.
+        tries: descents of the search.
+        box: bounds of every variable for the starts of the search; around ``start`` unless given.
+        seed: of the search.
+        dtype: ``float64`` or ``float32``, for texts and torch callables.
+        record: keep the path of every descent of a population in memory.
+
+    Returns:
+        A :class:`fallline.view.result.Result`; for several starts, rates or momenta a ``Population``.
+
+    Raises:
+        ValueError: something given is out of its range or does not fit; the message says what to give.
+    """
+    from fallline.descent import problem, solve
+
+    posed = problem.pose(fun, start, jac, args, dtype)
+    stops = {"gtol": gtol, "ftol": ftol, "xtol": xtol, "target": target, "record": record}
+    plan, rows = problem.plan(posed, optimizer, lr, momentum, options, schedule, max_iter, callback, **stops)
+    if len(rows) > 1 or not posed.alone:
+        return _population(posed.objective, rows, plan)
+    ends = None
+    if search is not None:
+        found = solve.search(posed.objective, rows[0], plan, search, tries, box, seed)
+        rows, ends = found.start[None], found.values.double().numpy()
+    result = _judged(posed.objective, rows, plan, None, ends)
+    while escape and (beside := solve.beside(result.trace)) is not None and result.depth < solve.ESCAPES:
+        result = _judged(posed.objective, beside.to(rows.dtype), plan, result, ends)
+    return result
+
+
+def _judged(objective: Any, rows: Any, plan: Any, before: Any = None, ends: Any = None) -> Any:
+    from fallline.descent import solve
+    from fallline.diagnosis.verdict import verdict
+    from fallline.view.result import Result
+
+    known = None if ends is None else float(min((v for v in ends if v == v), default=float("nan")))
+    trace = solve.solve(objective, rows, plan, known)
+    return Result(objective, trace, verdict(trace), before, ends)
+
+
+def _population(objective: Any, rows: Any, plan: Any) -> Any:
+    from fallline.descent import solve
+    from fallline.view.result import Population
+
+    flight = solve.fly(objective, rows, plan)
+    stops = tuple(solve.STOPS[code] for code in flight.stop.tolist())
+    return Population(
+        flight.x.numpy(), flight.fun.numpy(), flight.jac.numpy(), flight.nit.numpy(), stops,
+        flight.best_x.numpy(), flight.best_fun.numpy(), flight.nfev,
+        lambda row: _judged(objective, *solve.one(rows, plan, row)),
+    )  # fmt: skip
+
+
+COMPARED = ("lr", "momentum", "optimizer")
+
+
+def show_descent(
+    expression: str,
+    start: str | None,
+    settings: dict[str, Any],
+    compare: str | None,
+    json_file: Path | None,
+    plot: Path | None,
+    picture: str | None,
+) -> None:
+    """Descend as the command line asks, and report.
+
+    Raises:
+        ValueError: something given does not fit; the message says what to give.
+    """
+    from fallline.view import minimize_report
+    from fallline.view.result import as_json
+
+    point = None if start is None else _numbers("--start", start)
+    settings = {**settings, "lr": _rate(settings["lr"])}
+    if compare is None:
+        results = [("", minimize(expression, point, **settings))]
+        minimize_report.show(minimize_report.report(results[0][1]))
+        data = as_json(results[0][1])
+    else:
+        name, values = _compared(compare)
+        results = [(f"{name} {value}", minimize(expression, point, **{**settings, name: value})) for value in values]
+        minimize_report.show(minimize_report.compare(results))
+        data = {"schema": 1, "compared": name, "results": [as_json(result) for _, result in results]}
+    if json_file is not None:
+        _write(json_file, json.dumps(data, indent=1))
+    if plot is not None:
+        _draw(plot, picture, results)
+
+
+def _draw(plot: Path, picture: str | None, results: list[tuple[str, Any]]) -> None:
+    try:
+        from fallline.view.figures import descent
+    except ImportError:
+        raise ValueError("--plot needs matplotlib: pip install 'fallline[plot]'") from None
+    descent.save(plot, results, picture)
+
+
+def show_functions() -> None:
+    """Print the catalogue of named functions."""
+    from fallline.view import minimize_report
+
+    minimize_report.show(minimize_report.functions())
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.replace("−", "-").split(",")]
+    except ValueError:
+        raise ValueError(f"{option} takes numbers with commas between them, as 5,-4; got {text!r}") from None
+
+
+def _rate(text: str | None) -> Any:
+    if text is None or text in ("auto", "armijo", "bb"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"--lr takes a number, auto, armijo or bb; got {text!r}") from None
+
+
+def _compared(text: str) -> tuple[str, list[Any]]:
+    name, _, values = text.partition("=")
+    if name not in COMPARED or not values:
+        raise ValueError(f"--compare takes {', '.join(f'{n}=A,B,…' for n in COMPARED)}; got {text!r}")
+    parts = values.split(",")
+    if name == "lr":
+        return name, [_rate(part) for part in parts]
+    return name, parts if name == "optimizer" else _numbers("--compare momentum", values)

@@ -149,6 +149,46 @@ def export(
         typer.echo(path)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})  # EXPR may begin with a minus
+def minimize(
+    expression: Annotated[str, typer.Argument(metavar="EXPR", help="A function, as 'w1^2 + w2^2', or its name.")],
+    start: Annotated[str | None, typer.Option(metavar="A,B", help="Where to start, a number a variable.")] = None,
+    optimizer: Annotated[str, typer.Option(metavar="NAME", help="gd, momentum, adam, newton, …")] = "gd",
+    lr: Annotated[str | None, typer.Option(metavar="RATE", help="A number, or auto, armijo, bb.")] = None,
+    momentum: Annotated[float | None, typer.Option(metavar="B", help="At least 0, below 1.")] = None,
+    schedule: Annotated[str | None, typer.Option(metavar="NAME", help="fixed, cosine, cyclic, …")] = None,
+    max_iter: Annotated[int, typer.Option(metavar="N", help="Most steps.")] = 1000,
+    gtol: Annotated[float, typer.Option(metavar="G", help="End when the gradient is shorter.")] = 1e-6,
+    target: Annotated[float | None, typer.Option(metavar="F", help="End when the value is as low.")] = None,
+    escape: Annotated[bool, typer.Option("--escape", help="Go on from beside a saddle or a maximum.")] = False,
+    search: Annotated[str | None, typer.Option(metavar="KIND", help="multi-start or basin-hopping.")] = None,
+    tries: Annotated[int, typer.Option(metavar="N", help="Descents of the search.")] = 32,
+    compare: Annotated[
+        str | None, typer.Option(metavar="NAME=A,B,…", help="Side by side: lr=…, momentum=… or optimizer=….")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="F", help="Write the result as JSON.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="F", help="Draw it to this .png or .svg file.")] = None,
+    picture: Annotated[str | None, typer.Option(metavar="KIND", help="Of --plot: curve, contour, history, …")] = None,
+) -> None:
+    """Descend on a function, step by step, and say whether where it ended is a minimum."""
+    from fallline import api
+
+    settings = {"optimizer": optimizer, "lr": lr, "momentum": momentum, "schedule": schedule, "max_iter": max_iter}
+    settings |= {"gtol": gtol, "target": target, "escape": escape, "search": search, "tries": tries}
+    try:
+        api.show_descent(expression, start, settings, compare, json_file, plot, picture)
+    except ValueError as error:
+        _fail(str(error))
+
+
+@app.command()
+def functions() -> None:
+    """List the functions that have a name."""
+    from fallline import api
+
+    api.show_functions()
+
+
 def _find(name: str, root: Path) -> Any:
     from fallline import api
     from fallline.record.run import RunError

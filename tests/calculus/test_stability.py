@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fallline.calculus import stability
 from fallline.calculus.stability import curvature_from_growth, divergence, limit
 from fallline.record.run import Run
 
@@ -175,3 +176,80 @@ def test_limit_found_in_the_record_of_a_failure(
     if not rule:
         assert evidence["limit"] == pytest.approx(2 / made.curvature, rel=0.01)
         assert evidence["loss_ratio"] == pytest.approx((made.rate * made.curvature - 1) ** 2, rel=0.01)
+
+
+# -- the rules by their names ----------------------------------------------------------------------------------------
+
+
+def radius_by_iteration(rule: str, lr: float, curvature: float, momentum: float) -> float:
+    """Factor a step over many steps of our own update rule on ½λx²."""
+    from fallline.descent.update import RULES
+
+    x = torch.tensor([[1.0]], dtype=torch.float64)
+    update, state, sizes = RULES[rule], RULES[rule].start(x), []
+    for t in range(1, 401):
+        x, state = update.step(x, curvature * x, state, t, {"lr": lr, "momentum": momentum})
+        sizes.append(abs(float(x)) + 1e-300)
+    return float(np.exp(np.polyfit(np.arange(200), np.log(sizes[200:]), 1)[0]))
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("rule", stability.LINEAR)
+def test_limit_of_our_own_rules_by_bisection(rule: str, momentum: float) -> None:
+    formula = stability.rate_limit(rule, 5.0, momentum)
+    assert formula is not None
+    low, high = 0.0, 3 * formula
+    for _ in range(9):
+        middle = (low + high) / 2
+        low, high = (middle, high) if radius_by_iteration(rule, middle, 5.0, momentum) < 1 else (low, middle)
+    assert formula == pytest.approx((low + high) / 2, rel=0.01)
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.9])
+@pytest.mark.parametrize("rule", ["adam", "adamw"])
+def test_limit_of_a_settled_adam_by_bisection(rule: str, beta: float) -> None:
+    from fallline.descent.update import RULES
+
+    scales, curvatures = torch.tensor([0.1, 2.0], dtype=torch.float64), torch.tensor([3.0, 7.0], dtype=torch.float64)
+    formula = stability.rate_limit(rule, float((curvatures / scales).max()), beta)  # of P⁻¹H
+    assert formula is not None
+
+    def grows(lr: float) -> bool:
+        x = torch.full((1, 2), 1e-9, dtype=torch.float64)  # its gradients hardly change v, which has settled
+        state = {"m": torch.zeros_like(x), "v": scales[None] ** 2}
+        options = {"lr": lr, "beta1": beta, "beta2": 1 - 1e-7, "eps": 0.0, "weight_decay": 0.0}
+        sizes = []
+        for t in range(10**9, 10**9 + 300):
+            x, state = RULES[rule].step(x, curvatures * x, state, t, options)
+            sizes.append(float(x.norm()))
+        return max(sizes[200:]) > max(sizes[100:200])
+
+    low, high = 0.0, 3 * formula
+    for _ in range(9):
+        middle = (low + high) / 2
+        low, high = (low, middle) if grows(middle) else (middle, high)
+    assert formula == pytest.approx((low + high) / 2, rel=0.01)
+
+
+@pytest.mark.parametrize("rule", stability.LINEAR)
+def test_contraction_is_what_is_measured(rule: str) -> None:
+    for lr, momentum in [(0.02, 0.5), (0.1, 0.9), (0.35, 0.2), (0.6, 0.0)]:
+        predicted = float(stability.contraction(rule, lr, 5.0, momentum))
+        assert radius_by_iteration(rule, lr, 5.0, momentum) == pytest.approx(predicted, rel=0.01)
+
+
+@pytest.mark.parametrize("kappa", [1.0, 10.0, 1000.0])
+@pytest.mark.parametrize("rule", stability.LINEAR)
+def test_the_best_settings_have_the_rate_they_promise(rule: str, kappa: float) -> None:
+    best = stability.tuned(rule, 2.0, 2.0 * kappa)
+    worst = max(float(stability.contraction(rule, best.lr, c, best.momentum)) for c in np.geomspace(2, 2 * kappa, 50))
+    assert worst == pytest.approx(best.rate, abs=1e-5)
+    assert best.steps(1e-6) == (1 if kappa == 1 else math.ceil(math.log(1e-6) / math.log(best.rate)))
+
+
+def test_rules_without_a_formula() -> None:
+    assert stability.rate_limit("adagrad", 1.0) is None
+    with pytest.raises(ValueError, match="positive and in order; got 2 and 1"):
+        stability.tuned("gd", 2, 1)
+    with pytest.raises(ValueError, match="no best rate is known for adam"):
+        stability.tuned("adam", 1, 2)

@@ -8,11 +8,14 @@ really works", Distill (2017); Cohen et al. (2021), arXiv 2103.00065, appendix.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 
 def limit(curvature: float, momentum: float = 0.0, dampening: float = 0.0, nesterov: bool = False) -> float:
@@ -51,6 +54,99 @@ def curvature_from_growth(
     if nesterov:
         return polynomial / (lr * ((1 + b) * r + b))
     return polynomial / (lr * (1 - dampening) * r)
+
+
+# -- the update rules by their names ---------------------------------------------------------------------------------
+
+LINEAR = ("gd", "momentum", "heavy-ball", "nesterov")  # rules whose step is linear in the gradients
+PRECONDITIONED = ("adam", "adamw", "nadam", "rmsprop")  # linear once their scaling P has settled
+
+
+def _torch_form(rule: str, momentum: float) -> Mapping[str, Any]:
+    """The settings of torch's SGD that make this rule."""
+    if rule == "gd":
+        return {}
+    if rule == "nesterov":
+        return {"momentum": momentum, "nesterov": True}
+    return {"momentum": momentum, "dampening": momentum if rule == "momentum" else 0.0}
+
+
+def rate_limit(rule: str, curvature: float, momentum: float = 0.0) -> float | None:
+    r"""Largest stable learning rate of a rule at the largest curvature; None where no formula is known.
+
+    For Adam and its kin ``curvature`` is that of the preconditioned Hessian :math:`P^{-1}H`,
+    :math:`P = \mathrm{diag}(\sqrt{\hat v} + \epsilon)`, with ``momentum`` as β₁: :math:`\eta < (2 + 2\beta_1) /
+    ((1 - \beta_1)\lambda_{\max}(P^{-1}H))` (Cohen et al. 2022, arXiv 2207.14484); 38/λ at β₁ = 0.9.
+
+    >>> rate_limit("gd", 2.0), round(rate_limit("adam", 1.0, momentum=0.9), 6)
+    (1.0, 38.0)
+    """
+    if rule in LINEAR:
+        return limit(curvature, **_torch_form(rule, momentum))
+    if rule in PRECONDITIONED:
+        return limit(curvature, momentum=momentum, dampening=momentum)
+    return None
+
+
+def contraction(rule: str, lr: float | Floats, curvature: float | Floats, momentum: float | Floats = 0.0) -> Floats:
+    r"""Factor a step by which the distance along an eigenvector of a quadratic shrinks in the long run (> 1: grows).
+
+    The larger root, in magnitude, of :math:`z^2 - (1 + \beta - \eta_1\lambda) z + \beta - \eta_2\lambda = 0` (see
+    :func:`curvature_from_growth`). Arguments broadcast.
+
+    >>> float(contraction("gd", 0.1, 2.0))
+    0.8
+    """
+    lr, curvature = np.asarray(lr, dtype=float), np.asarray(curvature, dtype=float)
+    beta = np.zeros(()) if rule == "gd" else np.asarray(momentum, dtype=float)
+    first = lr * (1 + beta if rule == "nesterov" else 1 - beta if rule == "momentum" else 1)
+    second = lr * beta if rule == "nesterov" else np.zeros(())
+    trace, product = 1 + beta - first * curvature, beta - second * curvature
+    inside = trace**2 / 4 - product
+    root = np.sqrt(np.abs(inside))
+    real = np.abs(trace) / 2 + root
+    return np.where(inside >= 0, real, np.sqrt(np.abs(product)))
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The best settings of a rule for a quadratic with curvatures from m to L."""
+
+    rule: str
+    lr: float
+    momentum: float
+    rate: float  # factor a step
+
+    def steps(self, factor: float) -> int:
+        """Steps until the distance has shrunk by ``factor`` < 1."""
+        return math.ceil(math.log(factor) / math.log(self.rate)) if 0 < self.rate < 1 else 1
+
+
+def tuned(rule: str, smallest: float, largest: float) -> Tuning:
+    r"""Best learning rate and momentum for curvatures 0 < m ≤ L.
+
+    Gradient descent: η = 2/(m+L), factor (κ−1)/(κ+1). Heavy ball: η = 4/(√L+√m)², β = ((√κ−1)/(√κ+1))², factor
+    (√κ−1)/(√κ+1) (Polyak 1964); the moving average with η/(1−β). Nesterov: η = 1/L, β = (√κ−1)/(√κ+1), factor 1−1/√κ.
+
+    Raises:
+        ValueError: not 0 < m ≤ L, or a rule that has no such formula.
+    """
+    if not 0 < smallest <= largest:
+        raise ValueError(f"the curvatures must be positive and in order; got {smallest} and {largest}")
+    root = math.sqrt(largest / smallest)
+    if rule == "gd":
+        kappa = largest / smallest
+        return Tuning(rule, 2 / (smallest + largest), 0.0, (kappa - 1) / (kappa + 1))
+    if rule == "nesterov":
+        return Tuning(rule, 1 / largest, (root - 1) / (root + 1), 1 - 1 / root)
+    if rule not in LINEAR:
+        raise ValueError(f"no best rate is known for {rule}; it is for {', '.join(LINEAR)}")
+    beta = ((root - 1) / (root + 1)) ** 2
+    lr = 4 / (math.sqrt(largest) + math.sqrt(smallest)) ** 2
+    return Tuning(rule, lr / (1 - beta) if rule == "momentum" else lr, beta, (root - 1) / (root + 1))
+
+
+# -- divergence read off the losses ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
