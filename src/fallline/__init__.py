@@ -8,10 +8,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fallline.api import fit as fit
+    from fallline.api import load as load
     from fallline.api import watch as watch
+    from fallline.objective.network import Description as Description
 
 __version__ = "0.1.0"
-__all__ = ["watch"]
+__all__ = ["Description", "fit", "load", "watch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,7 @@ from fallline.objective import prepare, table
 from fallline.objective import task as tasks
 from fallline.objective.batches import Examples, Source, Stream, pair
 from fallline.objective.mistake import InputError, nearest
-from fallline.objective.prepare import Preparation
+from fallline.objective.prepare import Preparation, Scaling
 from fallline.objective.task import Kind, Task
 
 BUNDLED = {"digits": "digits", "iris": "iris", "wine": "wine", "breast_cancer": "breast_cancer", "diabetes": "diabetes"}
@@ -55,7 +55,7 @@ class Data:
     test: Source | None
     task: Task
     inputs: tuple[int, ...]  # shape of one example
-    preparation: Preparation | None  # of a table
+    preparation: Preparation | Scaling | None  # of a table
     notes: tuple[str, ...]  # what was found and decided, in sentences
 
     @property
@@ -168,33 +168,26 @@ def from_arrays(
     _enough(len(x))
     task, said = tasks.infer(y, "y", kind)
     held = divide(len(x), split or Split(test=0.0), y if task.kind == "classes" else None)
-    inputs, note = _inputs(x, held[0], scale)
+    inputs, scaling, note = _inputs(x, held[0], scale)
     task = tasks.fitted(task, y[held[0]], scale)
-    return _divided(name, inputs, task.encode(y), held, task, None, (*notes, *said, *note))
+    return _divided(name, inputs, task.encode(y), held, task, scaling, (*notes, *said, *note))
 
 
-def _inputs(x: NDArray[Any], train: Integers, scale: bool) -> tuple[Tensor, list[str]]:
+def _inputs(x: NDArray[Any], train: Integers, scale: bool) -> tuple[Tensor, Scaling | None, list[str]]:
     """Inputs as floats, scaled by the training rows; missing ones take the training mean."""
-    notes: list[str] = []
     if x.dtype.kind not in "biuf":
         raise InputError(f"X holds {x.dtype}, not numbers")
     if x.dtype.kind in "iu" and not scale:
-        return torch.from_numpy(x), notes  # as an embedding wants them
-    values = x.astype(np.float32) if x.dtype != np.float64 or not scale else x.copy()
-    broken = ~np.isfinite(values)
-    if broken.any():
-        fill = np.nanmean(np.where(broken, np.nan, values)[train], axis=0)
-        values[broken] = np.broadcast_to(np.nan_to_num(fill), values.shape)[broken]
-        notes.append(f"{int(broken.sum())} numbers in X are missing or infinite; they take their column's mean")
-    if scale:
-        spread = values[train].std(axis=0)
-        values = (values - values[train].mean(axis=0)) / np.where(spread > 0, spread, 1)
-    return torch.from_numpy(values.astype(np.float32)), notes
+        return torch.from_numpy(x), None, []  # as an embedding wants them
+    broken = int((~np.isfinite(x)).sum())
+    notes = [f"{broken} numbers in X are missing or infinite; they take their column's mean"] if broken else []
+    scaling = prepare.fit_array(x[train], scale)
+    return torch.from_numpy(scaling.transform(x)), scaling, notes
 
 
 def _divided(
     name: str, x: Tensor, y: Tensor, held: tuple[Integers, Integers, Integers], task: Task,
-    preparation: Preparation | None, notes: Iterable[str],
+    preparation: Preparation | Scaling | None, notes: Iterable[str],
 ) -> Data:  # fmt: skip
     train, validation, test = (Examples(x[rows], y[rows]) if len(rows) else None for rows in held)
     if train is None:

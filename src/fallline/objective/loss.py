@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fallline.objective.mistake import InputError, nearest
-from fallline.objective.task import Task
+from fallline.objective.task import Task, predicted
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -101,18 +101,3 @@ class Score:
             return float(self.hits / self.count)
         total = self.squares - self.sum**2 / self.count
         return float((1 - torch.as_tensor(self.hits) / total).mean())
-
-
-def predicted(outputs: Tensor) -> Tensor:
-    """Class numbers; one output alone decides between two classes by its sign."""
-    if outputs.ndim == 1 or outputs.shape[-1] == 1:
-        return (outputs.reshape(-1) > 0).long()
-    return outputs.argmax(dim=1)
-
-
-def probabilities(outputs: Tensor) -> Tensor:
-    """Of each class, shape (n, classes)."""
-    if outputs.ndim == 1 or outputs.shape[-1] == 1:
-        positive = torch.sigmoid(outputs.reshape(-1))
-        return torch.stack([1 - positive, positive], dim=1)
-    return torch.softmax(outputs, dim=1)

@@ -87,6 +87,63 @@ class Preparation:
         return cls(tuple(Column(**{**c, "categories": tuple(c["categories"])}) for c in data["columns"]))
 
 
+@dataclass(frozen=True)
+class Scaling:
+    """How an array becomes inputs: missing numbers filled, then (x − mean) / scale, each of the shape of an example."""
+
+    shape: tuple[int, ...]
+    fill: Sequence[float]
+    mean: Sequence[float]
+    scale: Sequence[float]
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the network's inputs."""
+        return [f"x{place}" for place in range(len(self.mean))]
+
+    def transform(self, x: Any) -> NDArray[np.float32]:
+        """The inputs of these examples, shape (n, …).
+
+        Raises:
+            InputError: the examples have another shape than those the model was trained on.
+        """
+        values = np.array(x, dtype=np.float64)
+        if values.shape[1:] != self.shape:
+            raise InputError(f"examples have the shape {values.shape[1:]}, the model was trained on {self.shape}")
+        fill, mean, scale = (np.array(part).reshape(self.shape) for part in (self.fill, self.mean, self.scale))
+        values = np.where(np.isfinite(values), values, fill)
+        scaled: NDArray[np.float32] = ((values - mean) / scale).astype(np.float32)
+        return scaled
+
+    def as_json(self) -> dict[str, Any]:
+        """For :meth:`from_json`."""
+        return {"shape": list(self.shape), "fill": self.fill, "mean": self.mean, "scale": self.scale}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Scaling:
+        """What :meth:`as_json` gave."""
+        return cls(tuple(data["shape"]), data["fill"], data["mean"], data["scale"])
+
+
+def fit_array(x: NDArray[Any], scale: bool = True) -> Scaling:
+    """The scaling by these training examples, shape (n, …)."""
+    values = np.where(np.isfinite(x), x, np.nan).reshape(len(x), -1).astype(np.float64)
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    fill = np.where(known, values, 0.0).sum(axis=0) / count
+    spread = np.sqrt(np.where(known, (values - fill) ** 2, 0.0).sum(axis=0) / len(x))
+    mean = fill if scale else np.zeros_like(fill)
+    spread = np.where(spread > 0, spread, 1.0) if scale else np.ones_like(fill)
+    return Scaling(x.shape[1:], fill.tolist(), mean.tolist(), spread.tolist())
+
+
+def from_json(data: dict[str, Any] | None) -> Preparation | Scaling | None:
+    """Whatever was saved."""
+    if data is None:
+        return None
+    return Preparation.from_json(data) if "columns" in data else Scaling.from_json(data)
+
+
 def fit(frame: Any, kinds: dict[str, ColumnKind], scale: bool = True) -> Preparation:
     """The preparation for the training part of a table.
 

@@ -46,7 +46,7 @@ class Task:
     def decode(self, outputs: Tensor) -> Array:
         """Predictions from the network's outputs, shape (n, outputs): labels, or numbers in the target's own unit."""
         if self.kind == "classes":
-            return self.labels(outputs.argmax(dim=1).numpy())
+            return self.labels(predicted(outputs).numpy())
         numbers: Array = outputs.double().numpy() * np.array(self.scale) + np.array(self.mean)
         return numbers[:, 0] if self.flat else numbers
 
@@ -139,3 +139,18 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and math.isfinite(value) and value == int(value):
         return int(value)
     return value if isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def predicted(outputs: Tensor) -> Tensor:
+    """Class numbers; one output alone decides between two classes by its sign."""
+    if outputs.ndim == 1 or outputs.shape[-1] == 1:
+        return (outputs.reshape(-1) > 0).long()
+    return outputs.argmax(dim=1)
+
+
+def probabilities(outputs: Tensor) -> Tensor:
+    """Of each class, shape (n, classes)."""
+    if outputs.ndim == 1 or outputs.shape[-1] == 1:
+        positive = torch.sigmoid(outputs.reshape(-1))
+        return torch.stack([1 - positive, positive], dim=1)
+    return torch.softmax(outputs, dim=1)

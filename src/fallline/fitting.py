@@ -1,0 +1,375 @@
+"""``fit``: a training with its record, its checkpoints and its diagnosis."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from fallline.descent import checkpoint, journal, saved
+from fallline.descent.fit import Epoch, Settings, Trainer, evaluate
+from fallline.descent.journal import Journal
+from fallline.descent.saved import Origin, Predictor
+from fallline.diagnosis.diagnose import Diagnosis
+from fallline.diagnosis.diagnose import diagnose as _diagnose
+from fallline.diagnosis.finding import Finding
+from fallline.objective import data as datas
+from fallline.objective.batches import Examples
+from fallline.objective.data import Data, Split
+from fallline.objective.loss import Loss
+from fallline.objective.mistake import InputError
+from fallline.objective.network import Description
+from fallline.objective.task import Kind
+from fallline.record.recorder import BUDGET
+from fallline.record.run import Run, read
+from fallline.record.store import append
+from fallline.treatment.prescribe import prescribe
+from fallline.view import json_report, terminal
+
+REQUEST = "fit.json"
+STRETCH = 0.1  # seconds of training between two looks at it
+SAVE_EVERY = 1.0  # seconds at least between two checkpoints …
+SHARE = 0.03  # … and of the training's time that they may take
+VERSION = 1
+
+Look = Callable[[Trainer], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for, as far as it can be written down."""
+
+    source: str | None = None  # a file or a bundled set; None for objects of a program
+    target: str | None = None
+    kind: Kind | None = None
+    validation: float | None = None
+    test: float | None = None
+    scale: bool | None = None
+    origin: Origin = field(default_factory=Origin)
+    settings: Settings = field(default_factory=Settings)
+
+    def split(self, table: bool) -> Split:
+        """What is kept back, by default."""
+        test = self.test if self.test is not None else (Split.test if table else 0.0)
+        held = self.validation if self.validation is not None else Split.validation
+        return Split(held, test, self.settings.seed)
+
+    def as_json(self) -> dict[str, Any]:
+        """For :meth:`from_json`."""
+        return {**asdict(self), "origin": self.origin.as_json(), "settings": self.settings.as_json()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Request:
+        """What :meth:`as_json` gave."""
+        origin, settings = Origin.from_json(data["origin"]), Settings(**data["settings"])
+        return cls(**{**data, "origin": origin, "settings": settings})
+
+
+class Fitted:
+    """A training that has ended.
+
+    Attributes:
+        model: the network, with its best weights.
+        data: what it was trained on, with what was found out about it.
+        history: one :class:`Epoch` each.
+        ended: why it ended.
+        folder: of the run; None where nothing was recorded.
+    """
+
+    def __init__(self, trainer: Trainer, folder: Path | None, notes: list[str], heading: str) -> None:
+        self.model, self.data = trainer.model, trainer.data
+        self.history: tuple[Epoch, ...] = tuple(trainer.history)
+        self.ended = trainer.ended or "it was stopped"
+        self.folder, self.notes, self._heading = folder, notes, heading
+        self._trainer = trainer
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The network with what it needs to predict."""
+        data = self.data
+        return Predictor(self.model, data.task, data.inputs, data.preparation)
+
+    def predict(self, x: Any) -> NDArray[Any]:
+        """Labels, or numbers in the target's own unit, for a data frame, an array or a tensor."""
+        return self.predictor.predict(x)
+
+    def predict_proba(self, x: Any) -> NDArray[Any]:
+        """Probability of each class, shape (n, classes)."""
+        return self.predictor.predict_proba(x)
+
+    @cached_property
+    def scores(self) -> dict[str, tuple[float, float]]:
+        """Loss and score (accuracy or R²) of the final weights on each part: train, validation, test."""
+        parts = {"train": self.data.train, "validation": self.data.validation, "test": self.data.test}
+        return {
+            name: evaluate(self.model, part, self._trainer.loss, self.data)
+            for name, part in parts.items()
+            if part is not None
+        }
+
+    @property
+    def score(self) -> float:
+        """Of the test part; of the validation part, or the training part, where there is none."""
+        return next(self.scores[name][1] for name in ("test", "validation", "train") if name in self.scores)
+
+    @cached_property
+    def record(self) -> Run:
+        """Everything that was recorded.
+
+        Raises:
+            InputError: ``root`` was None.
+        """
+        if self.folder is None:
+            raise InputError("this training was not recorded: give fit a root folder")
+        return read(self.folder)
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """What every check said."""
+        return prescribe(_diagnose(self.record), self.record)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong, the root cause first."""
+        return self.diagnosis.findings
+
+    def report(self, file: Any = None) -> None:
+        """Print the report (to standard output unless ``file`` is given)."""
+        terminal.show(self.record, self.diagnosis, file or sys.stdout, self._heading)
+
+    def summary(self) -> dict[str, Any]:
+        """Everything in one object that JSON holds."""
+        trainer, position = self._trainer, self._trainer.position
+        report = json_report.report(self.record, self.diagnosis) if self.folder is not None else None
+        return {
+            "schema": VERSION,
+            "run": str(self.folder) if self.folder is not None else None,
+            "data": {"name": self.data.name, "notes": list(self.data.notes)},
+            "network": {"text": network_text(self.model), "parameters": _count(self.model)},
+            "training": {
+                "loss": trainer.loss_name, "optimizer": type(trainer.optimizer).__name__,
+                "batch_size": trainer.batch_size, "threads": trainer.threads, "epochs": len(self.history),
+                "updates": position.updates, "seconds": position.seconds, "ended": self.ended,
+                "best_epoch": position.best_epoch or None,
+            },
+            "score": "accuracy" if self.data.task.kind == "classes" else "R²",
+            "scores": {name: {"loss": loss, "score": score} for name, (loss, score) in self.scores.items()},
+            "notes": self.notes,
+            "report": report,
+        }  # fmt: skip
+
+
+def network_text(model: nn.Module) -> str:
+    """A network in a few words."""
+    layers = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    if isinstance(model, nn.Sequential) and layers:
+        return "-".join(str(width) for width in [layers[0].in_features, *(m.out_features for m in layers)])
+    return type(model).__name__
+
+
+def _count(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def fit(
+    request: Request,
+    source: Any = None,
+    model: nn.Module | None = None,
+    loss: Loss | None = None,
+    root: Path | None = Path("runs"),
+    resume: Path | None = None,
+    budget: float = BUDGET,
+    argv: list[str] | None = None,
+    look: Look | None = None,
+) -> Fitted:
+    """Train a network.
+
+    Args:
+        request: what is asked for.
+        source: the data, where they are objects and no file.
+        model: the network, where it is an object.
+        loss: of the user's own.
+        root: where the run's folder is made; None records nothing.
+        resume: folder of a run that was interrupted, to go on with.
+        budget: share of the training's time that watching may take.
+        argv: the command line, for the record.
+        look: called in between with the trainer.
+
+    Raises:
+        InputError: a mistake in what was asked for.
+    """
+    settings = request.settings
+    raw = source if source is not None else request.source
+    table = isinstance(raw, (str, Path)) or hasattr(raw, "iloc")
+    scale = request.scale if request.scale is not None else (table or model is None)
+    data = datas.load(raw, request.target, request.kind, request.split(table), scale)
+    data = datas.resized(data, settings.batch_size) if settings.batch_size else data
+    network = model if model is not None else request.origin.make(data.width, data.task.outputs, settings.seed)
+    _try_out(network, data)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        state = checkpoint.load(resume / checkpoint.FILE) if resume is not None else None
+        if state is not None and state["fingerprint"] != data.train.fingerprint():
+            raise InputError(
+                f"the data are not those that {resume} was trained on: a training goes on with the same data"
+            )
+        writer = _journal(root, resume, data.name, budget, state)
+        try:
+            trainer = Trainer(network, data, settings, writer, loss)
+        except BaseException:
+            if writer is not None:
+                writer.end("the training did not begin")
+            raise
+        return _run(trainer, writer, request, state, argv or [], look)
+
+
+def _try_out(model: nn.Module, data: Data) -> None:
+    """One example through the network, so that what does not fit is said before a run is made."""
+    if not isinstance(data.train, Examples):
+        return
+    x = data.train.x[:2]
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            out = model(x)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"the network does not take examples of shape {tuple(x.shape[1:])} and type {x.dtype}: {error}"
+        ) from error
+    finally:
+        model.train(training)
+    outputs, wanted = out.shape[-1] if out.ndim > 1 else 1, data.task.outputs
+    two = data.task.kind == "classes" and wanted == 2 and outputs == 1  # decided by the sign
+    if outputs != wanted and not two:
+        what = f"{wanted} classes" if data.task.kind == "classes" else f"{wanted} number{'s' * (wanted > 1)}"
+        raise InputError(f"the network has {outputs} outputs, the target {data.task.target!r} is {what}")
+
+
+def _journal(root: Path | None, resume: Path | None, name: str, budget: float, state: Any) -> Journal | None:
+    if resume is not None:
+        journal.cut(resume, state["position"]["updates"])
+        return Journal(resume.parent, resume.name, budget, resume)
+    return Journal(root, f"fit-{name}", budget) if root is not None else None
+
+
+def _run(
+    trainer: Trainer, writer: Journal | None, request: Request, state: Any, argv: list[str], look: Look | None
+) -> Fitted:
+    if state is not None:
+        trainer.restore(state)
+    position, error = trainer.position, None
+    if writer is not None:
+        writer.begin(argv, trainer.model, trainer.optimizer, position.updates, position.seconds)
+        if state is None:
+            _write_request(writer.folder, request)
+    saver = _Saver(trainer, writer)
+    try:
+        while trainer.ended is None:
+            trainer.advance(STRETCH)
+            saver.save_if_due()
+            if look is not None:
+                look(trainer)
+    except BaseException as raised:
+        error = f"{type(raised).__name__}: {raised}"
+        raise
+    finally:
+        saver.save(last=error is None)
+        if writer is not None:
+            writer.end(error)
+            _keep(writer.folder, writer.notes)
+    heading = f"fit {trainer.data.name}"
+    folder = writer.folder if writer is not None else None
+    fitted = Fitted(trainer, folder, [*trainer.notes, *(writer.notes if writer is not None else [])], heading)
+    if folder is not None:
+        _finish(fitted, request)
+    return fitted
+
+
+def _write_request(folder: Path, request: Request) -> None:
+    data = {"version": VERSION, "request": request.as_json()}
+    checkpoint.write(folder / REQUEST, json.dumps(data, indent=1).encode())
+
+
+def _keep(folder: Path, notes: list[str]) -> None:
+    append(folder, "meta", [("notes", json.dumps(notes))])
+
+
+def _finish(fitted: Fitted, request: Request) -> None:
+    """Keep the model and the findings with the run."""
+    assert fitted.folder is not None
+    saved.save(fitted.folder, fitted.predictor, request.origin, {"ended": fitted.ended, "score": fitted.score})
+    rows = [(i, json.dumps(json_report.finding(f))) for i, f in enumerate(fitted.findings)]
+    append(fitted.folder, "findings", rows, replace=True)
+
+
+class _Saver:
+    """Writes checkpoints, as often as their share of the time allows."""
+
+    def __init__(self, trainer: Trainer, writer: Journal | None) -> None:
+        self.trainer, self.writer = trainer, writer
+        self.fingerprint = trainer.data.train.fingerprint()
+        self._due = time.perf_counter() + SAVE_EVERY / 4
+        self._failed = False
+
+    def save_if_due(self) -> None:
+        """Write one if it is time."""
+        if self.writer is not None and time.perf_counter() >= self._due:
+            self.save()
+
+    def save(self, last: bool = False) -> None:
+        """Write one now; what the record holds up to here is on the disk before it."""
+        if self.writer is None or self._failed:
+            return
+        started = time.perf_counter()
+        tree = {**self.trainer.state(), "fingerprint": self.fingerprint, "finished": last}
+        self.writer.store.sync()
+        try:
+            checkpoint.save(self.writer.folder / checkpoint.FILE, tree)
+        except OSError as error:
+            self._failed = True
+            self.trainer.notes.append(f"no further checkpoint: {error}; the training cannot be gone on with from here")
+        cost = time.perf_counter() - started
+        self._due = time.perf_counter() + max(SAVE_EVERY, cost / SHARE)
+
+
+def requested(folder: Path) -> Request:
+    """What the run in a folder was asked for.
+
+    Raises:
+        InputError: it is no run of ``fallline fit``.
+    """
+    try:
+        data = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} holds no training that can be gone on with: {error}") from error
+    return Request.from_json(data["request"])
+
+
+def longer(request: Request, epochs: int | None) -> Request:
+    """The same request with another length."""
+    return replace(request, settings=replace(request.settings, epochs=epochs)) if epochs else request
+
+
+def describe(model: Any, hidden: Any = None) -> tuple[nn.Module | None, Origin]:
+    """What ``fallline.fit`` takes as a model: a module, a description, or the name of a factory."""
+    if isinstance(model, nn.Module):
+        return model, Origin()
+    if isinstance(model, Description):
+        return None, Origin(description=model)
+    if isinstance(model, str):
+        return None, Origin(factory=model)
+    if model is None:
+        return None, Origin(description=Description())
+    raise InputError(
+        f"a model is a torch.nn.Module, a Description, or a text module:factory, not {type(model).__name__}"
+    )
