@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -125,7 +125,7 @@ def fit(
             loss, optimizer, lr, {k: v for k, v in given.items() if v is not None}, schedule, epochs, batch_size,
             patience or None, clip, seed, threads,
         )  # fmt: skip
-        request = Request(source, target, task, validation, test, scale, Origin(described, model), settings)
+        request = Request(source, target, cast(Any, task), validation, test, scale, Origin(described, model), settings)
         api.fit_command(request, resume, root, budget, json_file, quiet)
     except InputError as error:
         _fail(str(error))

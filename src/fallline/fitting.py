@@ -269,7 +269,7 @@ def _run(
         trainer.restore(state)
     position, error = trainer.position, None
     if writer is not None:
-        writer.begin(argv, trainer.model, trainer.optimizer, position.updates, position.seconds)
+        writer.begin(argv, trainer.model, trainer.step.recorded, position.updates, position.seconds)
         if state is None:
             _write_request(writer.folder, request)
     saver = _Saver(trainer, writer)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fallline.descent import checkpoint, threads
+from fallline.descent.dense import DenseStep, served
 from fallline.descent.journal import Journal
 from fallline.descent.optimizers import Schedule, make_optimizer, make_schedule
 from fallline.descent.step import AutogradStep, NotFinite, Step
@@ -149,10 +150,14 @@ class Trainer:
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         if not parameters:
             raise InputError("the network has no parameter to train: all are frozen, or there is none")
-        optimizer = make_optimizer(settings.optimizer, parameters, settings.lr, settings.options)
-        return AutogradStep(
-            self.model, self.loss, optimizer, settings.clip, self.journal.recorder if self.journal else None
-        )
+        recorder = self.journal.recorder if self.journal is not None else None
+        name, lr, options, train = settings.optimizer, settings.lr, settings.options, self.data.train
+        if settings.dense and name.lower() != "lbfgs" and isinstance(train, Examples):
+            some = slice(0, self.batch_size)
+            if served(self.model, self.loss_name, self.loss, train.x[some], train.y[some]):
+                return DenseStep(self.model, self.loss_name, name, lr, options, settings.clip, recorder)
+        optimizer = make_optimizer(name, parameters, lr, options)
+        return AutogradStep(self.model, self.loss, optimizer, settings.clip, recorder)
 
     def _make_schedule(self) -> Schedule | None:
         text = self.settings.schedule
@@ -178,6 +183,7 @@ class Trainer:
         self.position.seconds += time.perf_counter() - start
         if self.ended is not None:
             self._restore_best()
+            self.step.release()
 
     def _train(self, batches: Iterator[Batch], until: float) -> bool:
         """Make updates until it is time; whether the epoch has ended."""

@@ -22,9 +22,10 @@ class NotFinite(Exception):  # noqa: N818 - an ending, not an error
 
 
 class Step(Protocol):
-    """Makes updates; ``optimizer`` holds its state."""
+    """Makes updates; ``optimizer`` holds its state, ``recorded`` names the parameters that are trained."""
 
     optimizer: Optimizer
+    recorded: Optimizer
 
     def __call__(self, x: Tensor, y: Tensor) -> float:
         """Make one update with this batch; the loss before it.
@@ -32,6 +33,10 @@ class Step(Protocol):
         Raises:
             NotFinite: the loss is NaN or infinite; nothing was changed.
         """
+        ...
+
+    def release(self) -> None:
+        """Leave the model as if it had been trained by any other loop."""
         ...
 
 
@@ -44,17 +49,16 @@ class AutogradStep:
     def __init__(
         self, model: nn.Module, loss: Loss, optimizer: Optimizer, clip: float | None, recorder: LoopRecorder | None
     ) -> None:
-        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self.model, self.loss, self.optimizer, self.recorded = model, loss, optimizer, optimizer
         self.clip, self.recorder = clip, recorder
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self._several = isinstance(optimizer, LBFGS)  # evaluations for one update
-        self._group = optimizer.param_groups[0]
 
     def __call__(self, x: Tensor, y: Tensor) -> float:
         recorder = self.recorder
         if recorder is None:
             return self._update(x, y)
-        rate = float(self._group["lr"])
+        rate = float(self.optimizer.param_groups[0]["lr"])
         if recorder.measures:
             with recorder.listening():
                 return self._update(x, y)
@@ -92,6 +96,10 @@ class AutogradStep:
             return loss
 
         return float(self.optimizer.step(closure))  # type: ignore[arg-type]
+
+    def release(self) -> None:
+        """Gradients are no part of a trained model."""
+        self.optimizer.zero_grad()
 
     def _report(self, loss: Tensor, value: float) -> None:
         if self.recorder is not None:
