@@ -22,6 +22,7 @@ from fallline.diagnosis.diagnose import Diagnosis
 from fallline.diagnosis.diagnose import diagnose as _diagnose
 from fallline.diagnosis.finding import Finding
 from fallline.fitting import Fitted, Request
+from fallline.objective.mistake import InputError
 from fallline.objective.task import Kind
 from fallline.record.run import Run, RunError, read, runs
 from fallline.record.store import append
@@ -216,17 +217,25 @@ def load(run: Path | str, model: Any = None, root: Path | str = "runs") -> Predi
 
 
 def fit_command(
-    request: Request, resume: str | None, root: Path, budget: float, json_file: Path | None, quiet: bool
+    source: str | None, resume: str | None, root: Path, budget: float, json_file: Path | None, quiet: bool, **given: Any
 ) -> None:
-    """``fallline fit``: train with a progress bar, and report."""
+    """``fallline fit``: train with a progress bar, and report; ``given``: what :func:`fallline.fitting.asked` takes."""
     from fallline.view import fit_summary
     from fallline.view import progress as bars
 
+    if (source is None) == (resume is None):
+        raise InputError("give a file or the name of a set to train on, or --resume RUN")
     folder = find_run(resume, root).folder if resume is not None else None
     if folder is not None:
-        request = fitting.longer(fitting.requested(folder), request.settings.epochs)
-    with bars.training(shown=not quiet) as look:
-        fitted = fitting.fit(request, root=root, resume=folder, budget=budget, argv=sys.argv, look=look)
+        request = fitting.longer(fitting.requested(folder), given["epochs"])
+    else:
+        request = fitting.asked(source, **given)
+    try:
+        with bars.training(shown=not quiet) as look:
+            fitted = fitting.fit(request, root=root, resume=folder, budget=budget, argv=sys.argv, look=look)
+    except KeyboardInterrupt as stopped:
+        print("fallline:", *getattr(stopped, "__notes__", ["stopped"]), file=sys.stderr)
+        sys.exit(130)
     summary = fitted.summary()
     fit_summary.show(summary, sys.stdout)
     fitted.report()

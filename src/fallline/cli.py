@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -100,34 +100,14 @@ def fit(
     json_file: JsonFile = None,
 ) -> None:
     """Train a network on your data, and say how its training went."""
+    options = dict(locals())
     from fallline import api
-    from fallline.descent.fit import Settings
-    from fallline.descent.optimizers import parse_value
-    from fallline.descent.saved import Origin
-    from fallline.fitting import Request
     from fallline.objective.mistake import InputError
-    from fallline.objective.network import Description, parse_hidden
+    from fallline.record.run import RunError
 
-    given = {"momentum": momentum, "weight_decay": weight_decay}
     try:
-        if (source is None) == (resume is None):
-            raise InputError("give a file or the name of a set to train on, or --resume RUN")
-        if task not in (None, "classes", "numbers"):
-            raise InputError(f"--task takes classes or numbers, not {task!r}")
-        for pair in option or []:
-            name, equals, value = pair.partition("=")
-            if not equals:
-                raise InputError(f"--option takes NAME=VALUE, not {pair!r}")
-            given[name] = parse_value(value)
-        shape = parse_hidden(hidden) if hidden is not None else Description.hidden
-        described = Description(shape, activation, init, output, normalise, dropout) if model is None else None
-        settings = Settings(
-            loss, optimizer, lr, {k: v for k, v in given.items() if v is not None}, schedule, epochs, batch_size,
-            patience or None, clip, seed, threads,
-        )  # fmt: skip
-        request = Request(source, target, cast(Any, task), validation, test, scale, Origin(described, model), settings)
-        api.fit_command(request, resume, root, budget, json_file, quiet)
-    except InputError as error:
+        api.fit_command(**options)
+    except (InputError, RunError) as error:
         _fail(str(error))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from torch import nn
 from fallline.descent import checkpoint, journal, saved
 from fallline.descent.fit import Epoch, Settings, Trainer, evaluate
 from fallline.descent.journal import Journal
+from fallline.descent.optimizers import parse_value
 from fallline.descent.saved import Origin, Predictor
 from fallline.diagnosis.diagnose import Diagnosis
 from fallline.diagnosis.diagnose import diagnose as _diagnose
@@ -27,7 +29,7 @@ from fallline.objective.batches import Examples
 from fallline.objective.data import Data, Split
 from fallline.objective.loss import Loss
 from fallline.objective.mistake import InputError
-from fallline.objective.network import Description
+from fallline.objective.network import Description, parse_hidden
 from fallline.objective.task import Kind
 from fallline.record.recorder import BUDGET
 from fallline.record.run import Run, read
@@ -217,7 +219,7 @@ def fit(
     _try_out(network, data)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        state = checkpoint.load(resume / checkpoint.FILE) if resume is not None else None
+        state = _last_state(resume)
         if state is not None and state["fingerprint"] != data.train.fingerprint():
             raise InputError(
                 f"the data are not those that {resume} was trained on: a training goes on with the same data"
@@ -228,8 +230,20 @@ def fit(
         except BaseException:
             if writer is not None:
                 writer.end("the training did not begin")
+                if resume is None:
+                    shutil.rmtree(writer.folder, ignore_errors=True)
             raise
         return _run(trainer, writer, request, state, argv or [], look)
+
+
+def _last_state(resume: Path | None) -> Any:
+    """The last state of a run; None where it ended before there was one, and begins again."""
+    if resume is None:
+        return None
+    if not (resume / checkpoint.FILE).exists():
+        requested(resume)  # it was a training, at least
+        return None
+    return checkpoint.load(resume / checkpoint.FILE)
 
 
 def _try_out(model: nn.Module, data: Data) -> None:
@@ -257,7 +271,7 @@ def _try_out(model: nn.Module, data: Data) -> None:
 
 def _journal(root: Path | None, resume: Path | None, name: str, budget: float, state: Any) -> Journal | None:
     if resume is not None:
-        journal.cut(resume, state["position"]["updates"])
+        journal.cut(resume, state["position"]["updates"] if state is not None else 0)
         return Journal(resume.parent, resume.name, budget, resume)
     return Journal(root, f"fit-{name}", budget) if root is not None else None
 
@@ -267,32 +281,45 @@ def _run(
 ) -> Fitted:
     if state is not None:
         trainer.restore(state)
-    position, error = trainer.position, None
     if writer is not None:
+        position = trainer.position
         writer.begin(argv, trainer.model, trainer.step.recorded, position.updates, position.seconds)
         if state is None:
             _write_request(writer.folder, request)
+    _train(trainer, writer, look)
+    notes = [*trainer.notes, *(writer.notes if writer is not None else [])]
+    fitted = Fitted(trainer, writer.folder if writer is not None else None, notes, f"fit {trainer.data.name}")
+    if writer is not None:
+        _finish(fitted, request)
+    return fitted
+
+
+def _train(trainer: Trainer, writer: Journal | None, look: Look | None) -> None:
+    """Train to the end, a stretch at a time; whatever ends it, the last state is on the disk."""
     saver = _Saver(trainer, writer)
+    health = _Health(writer) if writer is not None and look is not None else None
+    error = None
     try:
         while trainer.ended is None:
             trainer.advance(STRETCH)
             saver.save_if_due()
+            if health is not None:
+                health.look(trainer)
             if look is not None:
                 look(trainer)
     except BaseException as raised:
         error = f"{type(raised).__name__}: {raised}"
+        if writer is not None:
+            raised.add_note(
+                f"stopped after {trainer.position.updates} updates; go on with --resume {writer.folder.name}"
+            )
         raise
     finally:
-        saver.save(last=error is None)
+        saver.save()
+        trainer.finish()
         if writer is not None:
             writer.end(error)
             _keep(writer.folder, writer.notes)
-    heading = f"fit {trainer.data.name}"
-    folder = writer.folder if writer is not None else None
-    fitted = Fitted(trainer, folder, [*trainer.notes, *(writer.notes if writer is not None else [])], heading)
-    if folder is not None:
-        _finish(fitted, request)
-    return fitted
 
 
 def _write_request(folder: Path, request: Request) -> None:
@@ -312,6 +339,24 @@ def _finish(fitted: Fitted, request: Request) -> None:
     append(fitted.folder, "findings", rows, replace=True)
 
 
+class _Health:
+    """What the checks say while the training goes on, as often as its share of the time allows."""
+
+    def __init__(self, writer: Journal) -> None:
+        self.writer = writer
+        self._due = time.perf_counter() + 0.5
+
+    def look(self, trainer: Trainer) -> None:
+        """Say it in ``trainer.health`` if it is time."""
+        started = time.perf_counter()
+        if started < self._due:
+            return
+        self.writer.store.sync()
+        found = [f for f in _diagnose(read(self.writer.folder)).findings if f.severity != "info"]
+        trainer.health = f"! {found[0].title}" if found else "✓ healthy"
+        self._due = time.perf_counter() + max(1.0, (time.perf_counter() - started) / SHARE)
+
+
 class _Saver:
     """Writes checkpoints, as often as their share of the time allows."""
 
@@ -326,12 +371,12 @@ class _Saver:
         if self.writer is not None and time.perf_counter() >= self._due:
             self.save()
 
-    def save(self, last: bool = False) -> None:
+    def save(self) -> None:
         """Write one now; what the record holds up to here is on the disk before it."""
         if self.writer is None or self._failed:
             return
         started = time.perf_counter()
-        tree = {**self.trainer.state(), "fingerprint": self.fingerprint, "finished": last}
+        tree = {**self.trainer.state(), "fingerprint": self.fingerprint}
         self.writer.store.sync()
         try:
             checkpoint.save(self.writer.folder / checkpoint.FILE, tree)
@@ -355,12 +400,42 @@ def requested(folder: Path) -> Request:
     return Request.from_json(data["request"])
 
 
+def asked(
+    source: str | None, *, target: str | None, task: str | None, model: str | None, hidden: str | None,
+    activation: str, init: str, output: str, normalise: str, dropout: float, loss: str | None, optimizer: str,
+    lr: float | None, momentum: float | None, weight_decay: float | None, option: list[str] | None,
+    schedule: str | None, epochs: int | None, batch_size: int | None, validation: float | None, test: float | None,
+    patience: int, clip: float | None, scale: bool, seed: int, threads: int | None,
+) -> Request:  # fmt: skip
+    """What a command line asks for.
+
+    Raises:
+        InputError: a value that cannot be.
+    """
+    if task not in (None, "classes", "numbers"):
+        raise InputError(f"--task takes classes or numbers, not {task!r}")
+    options: dict[str, Any] = {"momentum": momentum, "weight_decay": weight_decay}
+    for pair in option or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--option takes NAME=VALUE, not {pair!r}")
+        options[name] = parse_value(value)
+    shape = parse_hidden(hidden) if hidden is not None else Description.hidden
+    described = Description(shape, activation, init, output, normalise, dropout) if model is None else None
+    settings = Settings(
+        loss, optimizer, lr, {k: v for k, v in options.items() if v is not None}, schedule, epochs, batch_size,
+        patience or None, clip, seed, threads,
+    )  # fmt: skip
+    kind = cast("Kind | None", task)
+    return Request(source, target, kind, validation, test, scale, Origin(described, model), settings)
+
+
 def longer(request: Request, epochs: int | None) -> Request:
     """The same request with another length."""
     return replace(request, settings=replace(request.settings, epochs=epochs)) if epochs else request
 
 
-def describe(model: Any, hidden: Any = None) -> tuple[nn.Module | None, Origin]:
+def describe(model: Any) -> tuple[nn.Module | None, Origin]:
     """What ``fallline.fit`` takes as a model: a module, a description, or the name of a factory."""
     if isinstance(model, nn.Module):
         return model, Origin()

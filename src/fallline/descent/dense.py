@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
-from torch.optim import optimizer as torch_optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from fallline.descent.optimizers import ELEMENTWISE, make_optimizer
 from fallline.descent.step import NotFinite
@@ -405,7 +405,7 @@ class _Quick:
         """One step."""
         optimizer = self.optimizer
         state = optimizer.state.get(self.flat)
-        hooked = torch_optimizer._global_optimizer_pre_hooks or torch_optimizer._global_optimizer_post_hooks
+        hooked = _global_optimizer_pre_hooks or _global_optimizer_post_hooks
         if self._kernel is None or not state or hooked:
             optimizer.step()
             return

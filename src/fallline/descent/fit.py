@@ -181,9 +181,6 @@ class Trainer:
             except NotFinite as ended:
                 self.ended = f"{ended} in update {self.position.updates + 1}"
         self.position.seconds += time.perf_counter() - start
-        if self.ended is not None:
-            self._restore_best()
-            self.step.release()
 
     def _train(self, batches: Iterator[Batch], until: float) -> bool:
         """Make updates until it is time; whether the epoch has ended."""
@@ -212,10 +209,9 @@ class Trainer:
         if position.batch == 0:
             self._random = _random_state()
             return train.batches()
-        now = _random_state()  # the loader starts over with the numbers it had when the epoch began
-        _set_random_state(self._random)
-        batches = train.batches(position.batch)
-        return _after(batches, now)
+        now = _random_state()
+        _set_random_state(self._random)  # the loader starts over with the numbers it had when the epoch began
+        return train.batches(position.batch, lambda: _set_random_state(now))
 
     def _end_epoch(self, seconds: float) -> None:
         position = self.position
@@ -250,9 +246,12 @@ class Trainer:
         if position.stale >= patience:
             self.ended = f"early stopping: no better validation loss in the last {patience} epochs"
 
-    def _restore_best(self) -> None:
+    def finish(self) -> None:
+        """Give the model its best weights; afterwards nothing can be trained here any more."""
         if self.best is not None:
             self.model.load_state_dict(self.best)
+        self.step.release()
+        self.model.eval()
 
     # -- state ---------------------------------------------------------------------------------------------------------
 
@@ -285,7 +284,9 @@ class Trainer:
         self.best = state["best"]
         self.position = Position(**state["position"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
-        self.ended, self.threads = state["ended"], state["threads"]
+        more = self.position.epoch < self.epochs and self.position.stale < (self.settings.patience or self.epochs)
+        self.ended = None if more else state["ended"]  # it may have been asked to go on for longer
+        self.threads = state["threads"]
         _set_random_state(state["random"])
         self._random = state["epoch_random"] or self._random
         self._iterator = None
@@ -325,13 +326,3 @@ def _set_random_state(state: dict[str, Any]) -> None:
     np.random.set_state((kind, keys.numpy().astype(np.uint32), place, gauss, cached))
     version, words, normal = state["python"]
     random.setstate((version, tuple(words.tolist()), normal))
-
-
-def _after(batches: Iterator[Batch], state: dict[str, Any]) -> Iterator[Batch]:
-    """The batches, with the random numbers set once the first of them is there."""
-    first = True
-    for batch in batches:
-        if first:
-            _set_random_state(state)
-            first = False
-        yield batch

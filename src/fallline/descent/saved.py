@@ -71,6 +71,8 @@ class Predictor:
         """The network's outputs, shape (n, outputs), for a data frame, an array or a tensor."""
         prepared = self.preparation.transform(_plain(x)) if self.preparation is not None else _plain(x)
         tensor = torch.as_tensor(prepared)
+        dtype = next((p.dtype for p in self.model.parameters()), tensor.dtype)
+        tensor = tensor.to(dtype) if tensor.is_floating_point() else tensor
         training = self.model.training
         self.model.eval()
         with torch.no_grad():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,11 +70,18 @@ class Stream:
         except TypeError:
             return 0  # an iterable set does not know
 
-    def batches(self, start: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch; those before ``start`` are read and dropped, so that random numbers are used up."""
-        for number, batch in enumerate(self.loader):
-            if number >= start:
-                yield pair(batch)
+    def batches(self, skipped: int = 0, then: Callable[[], None] = lambda: None) -> Iterator[Batch]:
+        """The batches of one epoch.
+
+        Args:
+            skipped: so many of them are read and dropped first, as they use up random numbers.
+            then: called after that.
+        """
+        batches = iter(self.loader)
+        for _ in range(skipped):
+            next(batches, None)
+        then()
+        return map(pair, batches)
 
     def fingerprint(self) -> str:
         """Streams are not told from one another."""

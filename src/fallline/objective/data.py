@@ -275,7 +275,7 @@ def _array(values: Any) -> NDArray[Any]:
 
 def _enough(count: int) -> None:
     if count < FEWEST:
-        raise InputError(f"{count} example{'s' * (count != 1)} with a target: at least {FEWEST} are needed")
+        raise InputError(f"{count} sample{'s' * (count != 1)} with a target: at least {FEWEST} are needed")
 
 
 def resized(data: Data, size: int) -> Data:

@@ -40,6 +40,7 @@ class LoopRecorder(Recorder):
     def begin(self, optimizer: Optimizer, step: int = 0, seconds: float = 0.0) -> None:
         """Start at this update, after this much training; ``optimizer`` is the one that the record names."""
         self.step = step
+        self._stepped = True  # it does not update by hand
         self._began = self.clock() - seconds
         self._number = self._guard(self.catalog.optimizer, optimizer)[0] if self.fault is None else 0
 
