@@ -209,6 +209,8 @@ def fit(
     Raises:
         InputError: a mistake in what was asked for.
     """
+    if not budget > 0:
+        raise InputError(f"budget is a share of the training's time above 0, not {budget}")
     settings = request.settings
     raw = source if source is not None else request.source
     table = isinstance(raw, (str, Path)) or hasattr(raw, "iloc")

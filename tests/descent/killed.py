@@ -82,10 +82,10 @@ def main(root: Path, kills: int) -> None:
             folder = root / kind / f"cut{attempt}" / "fit-digits-1"
             ended = in_child(folder, kind, resume=False, seconds=moments.uniform(0.05, 0.9) * lasted)
             while not ended:
-                before = {step for step, _ in steps(folder)} if (folder / "record.sqlite").exists() else set()
                 if not (folder / fitting.REQUEST).exists():
                     break  # killed before there was anything to go on with
                 killed += 1
+                before = {step for step, _ in steps(folder)}
                 ended = in_child(folder, kind, True, moments.uniform(0.1, 1.0) * lasted if killed < kills else None)
             else:
                 assert (folder / WEIGHTS).read_bytes() == expected, f"other weights: {folder}"

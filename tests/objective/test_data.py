@@ -129,7 +129,7 @@ def test_many_texts_share_an_input() -> None:
     names = [f"name {i}" for i in range(80)]
     data = frame(who=rng().choice(names, ROWS))
     made = prepare.fit(data, table.kinds(data).columns)
-    assert [c for c in made.columns if c.name == "who"][0].others
+    assert next(c for c in made.columns if c.name == "who").others
     assert len(made.inputs) == 2 + 50
     assert np.all(made.transform(data)[:, 2:].sum(axis=1) == 1)
 

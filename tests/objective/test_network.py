@@ -57,7 +57,7 @@ def test_the_scale_of_the_weights(init: str, activation: str, scale: float) -> N
     """fan_in · Var(W): 2 after He et al. 2015, 1 after Glorot and Bengio 2010 for a square layer."""
     layer = build(Description((400,), activation, init), 400, 1)[0]
     assert isinstance(layer, nn.Linear)
-    assert 400 * float(layer.weight.var()) == pytest.approx(scale, rel=0.02)
+    assert 400 * float(layer.weight.detach().var()) == pytest.approx(scale, rel=0.02)
 
 
 def test_drawing_weights_leaves_the_random_numbers_alone() -> None:
@@ -71,7 +71,8 @@ def test_drawing_weights_leaves_the_random_numbers_alone() -> None:
     ("wrong", "message"),
     [
         ({"activation": "rleu"}, "did you mean 'relu'"), ({"init": "he"}, "there is no init 'he'"),
-        ({"output": "soft"}, "there is no output"), ({"dropout": 1.0}, "below 1"), ({"hidden": (0,)}, "at least one unit"),
+        ({"output": "soft"}, "there is no output"), ({"dropout": 1.0}, "below 1"),
+        ({"hidden": (0,)}, "at least one unit"),
     ],
 )  # fmt: skip
 def test_descriptions_that_cannot_be(wrong: dict[str, object], message: str) -> None:
@@ -96,7 +97,8 @@ def test_factories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert make("some_nets:sized", 4, 5).out_features == 5
     assert make("some_nets:fixed", 4, 5).out_features == 3
     for name, message in (
-        ("some_nets:size", "did you mean 'sized'"), ("some_nets:number", "gives a int"), ("some_nets", "module:factory"),
+        ("some_nets:size", "did you mean 'sized'"), ("some_nets:number", "gives a int"),
+        ("some_nets", "module:factory"),
         ("some_nets:greedy", "cannot be called"), ("no_such_nets:x", "cannot import 'no_such_nets'"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=message):

@@ -95,7 +95,8 @@ class AutogradStep:
                 torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
             return loss
 
-        return float(self.optimizer.step(closure))  # type: ignore[arg-type]
+        loss: Tensor = self.optimizer.step(closure)  # type: ignore[arg-type, assignment]
+        return float(loss.detach())
 
     def release(self) -> None:
         """Gradients are no part of a trained model."""

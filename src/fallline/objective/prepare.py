@@ -70,8 +70,9 @@ class Preparation:
         names = [str(name) for name in frame.columns]
         lost = [column.name for column in self.columns if column.name not in names]
         if lost:
+            unused = set(names) - {column.name for column in self.columns}
             raise InputError(
-                f"the table has no column {lost[0]!r}, which the model was trained on{nearest(lost[0], names)} "
+                f"the table has no column {lost[0]!r}, which the model was trained on{nearest(lost[0], unused)} "
                 f"(columns: {listed(names)})"
             )
         parts = [part for column in self.columns for part in _parts(column, frame[column.name])]
