@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def in_child(folder: Path, kind: str, resume: bool, seconds: float | None) -> bo
         try:
             train(folder, kind, resume)
             os._exit(0)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)
     if seconds is not None:

@@ -281,6 +281,7 @@ class Trainer:
             raise InputError(f"this state belongs to another network or optimizer: {error}") from error
         if self.schedule is not None:
             self.schedule.restore(state["schedule"])
+            self.optimizer._opt_called = state["position"]["updates"] > 0  # type: ignore[attr-defined]  # it has stepped
         self.best = state["best"]
         self.position = Position(**state["position"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
