@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import fallline
-from fallline import fitting
+from fallline import fitting, training
 from fallline.descent import threads
 from fallline.descent.dense import DenseStep
 from fallline.descent.fit import Settings, Trainer
@@ -212,14 +212,14 @@ def test_mistakes(arguments: dict[str, Any], message: str, tmp_path: Path) -> No
 
 def test_health_is_looked_at_while_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = set()
-    looked = fitting._Health.look
+    looked = training._Health.look
 
     def at_once(health: Any, trainer: Trainer) -> None:
         health._due = 0.0
         looked(health, trainer)
 
-    monkeypatch.setattr(fitting._Health, "look", at_once)
-    request = fitting.Request(
+    monkeypatch.setattr(training._Health, "look", at_once)
+    request = training.Request(
         "iris", origin=Origin(fallline.Description()), settings=Settings(lr=1e-7, epochs=60, patience=None)
     )
     fitting.fit(request, root=tmp_path, look=lambda trainer: said.add(trainer.health))

@@ -21,11 +21,12 @@ from fallline.descent.saved import Predictor
 from fallline.diagnosis.diagnose import Diagnosis
 from fallline.diagnosis.diagnose import diagnose as _diagnose
 from fallline.diagnosis.finding import Finding
-from fallline.fitting import Fitted, Request
+from fallline.fitting import Fitted
 from fallline.objective.mistake import InputError
 from fallline.objective.task import Kind
 from fallline.record.run import Run, RunError, read, runs
 from fallline.record.store import append
+from fallline.training import Request, requested
 from fallline.treatment.prescribe import prescribe
 from fallline.view import json_report, terminal
 from fallline.view.export import export as _export
@@ -146,6 +147,7 @@ def fit(
     budget: float = 0.03,
     root: Path | str | None = "runs",
     resume: Path | str | None = None,
+    heal: bool = True,
     progress: bool = False,
 ) -> Fitted:
     """Train a network and diagnose its training.
@@ -177,6 +179,7 @@ def fit(
         budget: share of the training's time that watching may take.
         root: folder in which the run's own folder is made; None records nothing and writes nothing.
         resume: folder of an interrupted run to go on with; everything else as it was given the first time.
+        heal: act on what is found while training goes on: go back, try remedies on copies, go on with the best.
         progress: show a progress bar on standard error.
 
     Raises:
@@ -191,7 +194,7 @@ def fit(
         loss if isinstance(loss, str) else None, optimizer, lr, {k: v for k, v in every.items() if v is not None},
         schedule, epochs, batch_size, patience, clip, seed, threads,
     )  # fmt: skip
-    request = Request(named, target, task, validation, test, scale, origin, settings)
+    request = Request(named, target, task, validation, test, scale, origin, settings, heal)
     with bars.training(shown=progress) as look:
         return fitting.fit(
             request, None if named else data, module, loss if callable(loss) else None,
@@ -227,7 +230,7 @@ def fit_command(
         raise InputError("give a file or the name of a set to train on, or --resume RUN")
     folder = find_run(resume, root).folder if resume is not None else None
     if folder is not None:
-        request = fitting.longer(fitting.requested(folder), given["epochs"])
+        request = fitting.longer(requested(folder), given["epochs"])
     else:
         request = fitting.asked(source, **given)
     try:

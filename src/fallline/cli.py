@@ -94,6 +94,7 @@ def fit(
     seed: Annotated[int, typer.Option(help="Of weights, split and batches.")] = 0,
     threads: Annotated[int | None, typer.Option(help="Of the computation; measured unless given.")] = None,
     budget: Annotated[float, typer.Option(help="Share of the training's time that watching may take.")] = 0.03,
+    heal: Annotated[bool, typer.Option("--heal/--no-heal", help="Act on what is found while training goes on.")] = True,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = None,
     quiet: Annotated[bool, typer.Option(help="No progress bar.")] = False,
     root: Root = Path("runs"),

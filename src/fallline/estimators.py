@@ -15,9 +15,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from fallline import fitting
 from fallline.descent.fit import Settings
 from fallline.descent.saved import Origin
-from fallline.fitting import Fitted, Request
+from fallline.fitting import Fitted
 from fallline.objective.network import Description
 from fallline.objective.task import Kind
+from fallline.training import Request
 
 FEW = 40  # examples below which none are kept back to stop in time
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
-import shutil
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from fallline import training
 from fallline.descent import checkpoint, journal, saved
 from fallline.descent.fit import Epoch, Settings, Trainer, evaluate
 from fallline.descent.journal import Journal
@@ -26,7 +25,7 @@ from fallline.diagnosis.diagnose import diagnose as _diagnose
 from fallline.diagnosis.finding import Finding
 from fallline.objective import data as datas
 from fallline.objective.batches import Examples
-from fallline.objective.data import Data, Split
+from fallline.objective.data import Data
 from fallline.objective.loss import Loss
 from fallline.objective.mistake import InputError
 from fallline.objective.network import Description, parse_hidden
@@ -34,46 +33,11 @@ from fallline.objective.task import Kind
 from fallline.record.recorder import BUDGET
 from fallline.record.run import Run, read
 from fallline.record.store import append
+from fallline.training import Course, Look, Request, requested
 from fallline.treatment.prescribe import prescribe
 from fallline.view import json_report, terminal
 
-REQUEST = "fit.json"
-STRETCH = 0.1  # seconds of training between two looks at it
-SAVE_EVERY = 1.0  # seconds at least between two checkpoints …
-SHARE = 0.03  # … and of the training's time that they may take
 VERSION = 1
-
-Look = Callable[[Trainer], None]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a user asked for, as far as it can be written down."""
-
-    source: str | None = None  # a file or a bundled set; None for objects of a program
-    target: str | None = None
-    kind: Kind | None = None
-    validation: float | None = None
-    test: float | None = None
-    scale: bool | None = None
-    origin: Origin = field(default_factory=Origin)
-    settings: Settings = field(default_factory=Settings)
-
-    def split(self, table: bool) -> Split:
-        """What is kept back, by default."""
-        test = self.test if self.test is not None else (Split.test if table else 0.0)
-        held = self.validation if self.validation is not None else Split.validation
-        return Split(held, test, self.settings.seed)
-
-    def as_json(self) -> dict[str, Any]:
-        """For :meth:`from_json`."""
-        return {**asdict(self), "origin": self.origin.as_json(), "settings": self.settings.as_json()}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Request:
-        """What :meth:`as_json` gave."""
-        origin, settings = Origin.from_json(data["origin"]), Settings(**data["settings"])
-        return cls(**{**data, "origin": origin, "settings": settings})
 
 
 class Fitted:
@@ -85,14 +49,18 @@ class Fitted:
         history: one :class:`Epoch` each.
         ended: why it ended.
         folder: of the run; None where nothing was recorded.
+        interventions: what healing saw, tried and changed, one entry a round.
     """
 
-    def __init__(self, trainer: Trainer, folder: Path | None, notes: list[str], heading: str) -> None:
+    def __init__(self, course: Course) -> None:
+        trainer, writer = course.trainer, course.writer
         self.model, self.data = trainer.model, trainer.data
         self.history: tuple[Epoch, ...] = tuple(trainer.history)
         self.ended = trainer.ended or "it was stopped"
-        self.folder, self.notes, self._heading = folder, notes, heading
-        self._trainer = trainer
+        self.folder = writer.folder if writer is not None else None
+        self.notes = [*trainer.notes, *(writer.notes if writer is not None else [])]
+        self.interventions = course.interventions
+        self._heading, self._trainer = f"fit {self.data.name}", trainer
 
     @cached_property
     def predictor(self) -> Predictor:
@@ -165,6 +133,7 @@ class Fitted:
             },
             "score": "accuracy" if self.data.task.kind == "classes" else "R²",
             "scores": {name: {"loss": loss, "score": score} for name, (loss, score) in self.scores.items()},
+            "interventions": self.interventions,
             "notes": self.notes,
             "report": report,
         }  # fmt: skip
@@ -211,31 +180,39 @@ def fit(
     """
     if not budget > 0:
         raise InputError(f"budget is a share of the training's time above 0, not {budget}")
-    settings = request.settings
     raw = source if source is not None else request.source
     table = isinstance(raw, (str, Path)) or hasattr(raw, "iloc")
+    state = _last_state(resume)
+    request = training.resumed(request, resume)
     scale = request.scale if request.scale is not None else (table or model is None)
-    data = datas.load(raw, request.target, request.kind, request.split(table), scale)
-    data = datas.resized(data, settings.batch_size) if settings.batch_size else data
-    network = model if model is not None else request.origin.make(data.width, data.task.outputs, settings.seed)
-    _try_out(network, data)
+
+    def load(scale: bool) -> Data:
+        data = datas.load(raw, request.target, request.kind, request.split(table), scale)
+        size = request.settings.batch_size
+        return datas.resized(data, size) if size else data
+
+    writer = None
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        state = _last_state(resume)
+        torch.manual_seed(request.settings.seed)
+        data = load(scale)
         if state is not None and state["fingerprint"] != data.train.fingerprint():
             raise InputError(
                 f"the data are not those that {resume} was trained on: a training goes on with the same data"
             )
+        network = (
+            model if model is not None else request.origin.make(data.width, data.task.outputs, request.settings.seed)
+        )
+        _try_out(network, data)
+        Trainer(
+            copy.deepcopy(network), data, request.settings, None, loss
+        )  # what cannot be is said before a run is made
         writer = _journal(root, resume, data.name, budget, state)
-        try:
-            trainer = Trainer(network, data, settings, writer, loss)
-        except BaseException:
-            if writer is not None:
-                writer.end("the training did not begin")
-                if resume is None:
-                    shutil.rmtree(writer.folder, ignore_errors=True)
-            raise
-        return _run(trainer, writer, request, state, argv or [], look)
+        course = Course(request, load, scale, model, loss, writer, budget)
+        course.run(state, argv or [], look)
+    fitted = Fitted(course)
+    if writer is not None:
+        _finish(fitted, course.request)
+    return fitted
 
 
 def _last_state(resume: Path | None) -> Any:
@@ -278,61 +255,6 @@ def _journal(root: Path | None, resume: Path | None, name: str, budget: float, s
     return Journal(root, f"fit-{name}", budget) if root is not None else None
 
 
-def _run(
-    trainer: Trainer, writer: Journal | None, request: Request, state: Any, argv: list[str], look: Look | None
-) -> Fitted:
-    if state is not None:
-        trainer.restore(state)
-    if writer is not None:
-        position = trainer.position
-        writer.begin(argv, trainer.model, trainer.step.recorded, position.updates, position.seconds)
-        if state is None:
-            _write_request(writer.folder, request)
-    _train(trainer, writer, look)
-    notes = [*trainer.notes, *(writer.notes if writer is not None else [])]
-    fitted = Fitted(trainer, writer.folder if writer is not None else None, notes, f"fit {trainer.data.name}")
-    if writer is not None:
-        _finish(fitted, request)
-    return fitted
-
-
-def _train(trainer: Trainer, writer: Journal | None, look: Look | None) -> None:
-    """Train to the end, a stretch at a time; whatever ends it, the last state is on the disk."""
-    saver = _Saver(trainer, writer)
-    health = _Health(writer) if writer is not None and look is not None else None
-    error = None
-    try:
-        while trainer.ended is None:
-            trainer.advance(STRETCH)
-            saver.save_if_due()
-            if health is not None:
-                health.look(trainer)
-            if look is not None:
-                look(trainer)
-    except BaseException as raised:
-        error = f"{type(raised).__name__}: {raised}"
-        if writer is not None:
-            raised.add_note(
-                f"stopped after {trainer.position.updates} updates; go on with --resume {writer.folder.name}"
-            )
-        raise
-    finally:
-        saver.save()
-        trainer.finish()
-        if writer is not None:
-            writer.end(error)
-            _keep(writer.folder, writer.notes)
-
-
-def _write_request(folder: Path, request: Request) -> None:
-    data = {"version": VERSION, "request": request.as_json()}
-    checkpoint.write(folder / REQUEST, json.dumps(data, indent=1).encode())
-
-
-def _keep(folder: Path, notes: list[str]) -> None:
-    append(folder, "meta", [("notes", json.dumps(notes))])
-
-
 def _finish(fitted: Fitted, request: Request) -> None:
     """Keep the model and the findings with the run."""
     assert fitted.folder is not None
@@ -341,73 +263,13 @@ def _finish(fitted: Fitted, request: Request) -> None:
     append(fitted.folder, "findings", rows, replace=True)
 
 
-class _Health:
-    """What the checks say while the training goes on, as often as its share of the time allows."""
-
-    def __init__(self, writer: Journal) -> None:
-        self.writer = writer
-        self._due = time.perf_counter() + 0.5
-
-    def look(self, trainer: Trainer) -> None:
-        """Say it in ``trainer.health`` if it is time."""
-        started = time.perf_counter()
-        if started < self._due:
-            return
-        self.writer.store.sync()
-        found = [f for f in _diagnose(read(self.writer.folder)).findings if f.severity != "info"]
-        trainer.health = f"! {found[0].title}" if found else "✓ healthy"
-        self._due = time.perf_counter() + max(1.0, (time.perf_counter() - started) / SHARE)
-
-
-class _Saver:
-    """Writes checkpoints, as often as their share of the time allows."""
-
-    def __init__(self, trainer: Trainer, writer: Journal | None) -> None:
-        self.trainer, self.writer = trainer, writer
-        self.fingerprint = trainer.data.train.fingerprint()
-        self._due = time.perf_counter() + SAVE_EVERY / 4
-        self._failed = False
-
-    def save_if_due(self) -> None:
-        """Write one if it is time."""
-        if self.writer is not None and time.perf_counter() >= self._due:
-            self.save()
-
-    def save(self) -> None:
-        """Write one now; what the record holds up to here is on the disk before it."""
-        if self.writer is None or self._failed:
-            return
-        started = time.perf_counter()
-        tree = {**self.trainer.state(), "fingerprint": self.fingerprint}
-        self.writer.store.sync()
-        try:
-            checkpoint.save(self.writer.folder / checkpoint.FILE, tree)
-        except OSError as error:
-            self._failed = True
-            self.trainer.notes.append(f"no further checkpoint: {error}; the training cannot be gone on with from here")
-        cost = time.perf_counter() - started
-        self._due = time.perf_counter() + max(SAVE_EVERY, cost / SHARE)
-
-
-def requested(folder: Path) -> Request:
-    """What the run in a folder was asked for.
-
-    Raises:
-        InputError: it is no run of ``fallline fit``.
-    """
-    try:
-        data = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder} holds no training that can be gone on with: {error}") from error
-    return Request.from_json(data["request"])
-
-
 def asked(
     source: str | None, *, target: str | None, task: str | None, model: str | None, hidden: str | None,
     activation: str, init: str, output: str, normalise: str, dropout: float, loss: str | None, optimizer: str,
     lr: float | None, momentum: float | None, weight_decay: float | None, option: list[str] | None,
     schedule: str | None, epochs: int | None, batch_size: int | None, validation: float | None, test: float | None,
     patience: int, clip: float | None, scale: bool, seed: int, threads: int | None,
+    heal: bool,
 ) -> Request:  # fmt: skip
     """What a command line asks for.
 
@@ -429,7 +291,7 @@ def asked(
         patience or None, clip, seed, threads,
     )  # fmt: skip
     kind = cast("Kind | None", task)
-    return Request(source, target, kind, validation, test, scale, Origin(described, model), settings)
+    return Request(source, target, kind, validation, test, scale, Origin(described, model), settings, heal)
 
 
 def longer(request: Request, epochs: int | None) -> Request:

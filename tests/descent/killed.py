@@ -16,12 +16,12 @@ from pathlib import Path
 
 import torch
 
-from fallline import fitting
+from fallline import fitting, training
 from fallline.descent.fit import Settings
 from fallline.descent.saved import WEIGHTS, Origin
-from fallline.fitting import Request
 from fallline.objective.network import Description
 from fallline.record.run import read
+from fallline.training import Request
 
 KINDS = {
     "dense": Description((32, 32), "tanh"),
@@ -69,7 +69,7 @@ def steps(folder: Path) -> list[tuple[float, float]]:
 
 def main(root: Path, kills: int) -> None:
     torch.set_num_threads(1)
-    fitting.SAVE_EVERY, fitting.SHARE = 0.05, 0.5
+    training.SAVE_EVERY, training.SHARE = 0.05, 0.5
     fitting.fit(replace(request("dense"), settings=Settings(epochs=1)), root=None)  # loads everything before the forks
     moments = random.Random(kills)
     for kind in KINDS:
@@ -84,8 +84,9 @@ def main(root: Path, kills: int) -> None:
             attempt += 1
             folder = root / kind / f"cut{attempt}" / "fit-digits-1"
             ended = in_child(folder, kind, resume=False, seconds=moments.uniform(0.05, 0.9) * lasted)
+            before: set[float] = set()
             while not ended:
-                if not (folder / fitting.REQUEST).exists():
+                if not (folder / training.REQUEST).exists():
                     break  # killed before there was anything to go on with
                 killed += 1
                 before = {step for step, _ in steps(folder)}

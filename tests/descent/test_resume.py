@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import fallline
-from fallline import fitting
+from fallline import training
 from fallline.descent import checkpoint
 from fallline.descent.fit import Trainer
 from fallline.objective.mistake import InputError
@@ -114,4 +114,4 @@ def test_a_finished_training_can_be_made_longer(tmp_path: Path) -> None:
 
 def test_a_run_that_is_none_of_fit_cannot_be_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no training that can be gone on with"):
-        fitting.requested(tmp_path)
+        training.requested(tmp_path)

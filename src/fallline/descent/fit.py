@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Iterator
@@ -165,8 +166,13 @@ class Trainer:
 
     # -- training ------------------------------------------------------------------------------------------------------
 
-    def advance(self, seconds: float = float("inf")) -> None:
-        """Train until this much time has passed, an epoch has ended, or the training is over (see ``ended``)."""
+    def advance(self, seconds: float = math.inf, updates: float = math.inf) -> None:
+        """Train until this much time has passed, so many updates are made, an epoch has ended, or all is over.
+
+        Args:
+            seconds: from now.
+            updates: since the beginning of the training.
+        """
         if self.ended is not None:
             return
         start = time.perf_counter()
@@ -174,7 +180,7 @@ class Trainer:
             if self._iterator is None:
                 self._iterator = self._begin_epoch()
             try:
-                finished = self._train(self._iterator, start + seconds)
+                finished = self._train(self._iterator, start + seconds, updates)
                 if finished:
                     self._iterator = None
                     self._end_epoch(time.perf_counter() - start)
@@ -182,8 +188,8 @@ class Trainer:
                 self.ended = f"{ended} in update {self.position.updates + 1}"
         self.position.seconds += time.perf_counter() - start
 
-    def _train(self, batches: Iterator[Batch], until: float) -> bool:
-        """Make updates until it is time; whether the epoch has ended."""
+    def _train(self, batches: Iterator[Batch], until: float, updates: float) -> bool:
+        """Make updates until it is time, at least one; whether the epoch has ended."""
         position, step, clock = self.position, self.step, time.perf_counter
         schedule = self.schedule.scheduler if self.schedule is not None and self.schedule.each_batch else None
         for x, y in batches:
@@ -195,7 +201,7 @@ class Trainer:
             position.updates += 1
             if schedule is not None and position.updates < self.epochs * self.batches:
                 schedule.step()
-            if clock() >= until:
+            if clock() >= until or position.updates >= updates:
                 return False
         return True
 

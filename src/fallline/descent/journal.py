@@ -23,12 +23,15 @@ PER_STEP = ("steps", "layer_stats", "parameter_stats", "losses", "events")
 class Journal:
     """A folder, a store and a recorder.
 
-    ``root``: where a folder for a new run is made. ``folder``: one to go on with instead.
+    ``root``: where a folder for a new run is made. ``folder``: the folder to use instead, ``resumed``: with the record
+    that lies in it.
     """
 
-    def __init__(self, root: Path, name: str, budget: float = BUDGET, folder: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, name: str, budget: float = BUDGET, folder: Path | None = None, resumed: bool = True
+    ) -> None:
         self.note: str | None = None
-        self.resumed = folder is not None
+        self.resumed = folder is not None and resumed
         if folder is None:
             folder, self.note = new_folder(root.absolute(), name)
         self.store = _Continued(folder) if self.resumed else Store(folder)
