@@ -3,9 +3,9 @@
     python benchmarks/fit.py            # times, in one run: what is not installed is left out
     python benchmarks/fit.py --scores   # test scores on scikit-learn's sets and on a table with gaps and categories
 
-Same network, batches and epochs, Adam at its defaults, one thread each. Each tool trains once before anything is timed, to
-load and to compile. Then they train in turns, and of several rounds the fastest counts. What is measured is the time of
-the processor, of all threads together: on a machine with other work the clock on the wall says little.
+Same network, batches and epochs, Adam at its defaults, one thread each. Each tool trains once before anything is timed,
+to load and to compile. Then they train in turns, and of several rounds the fastest counts. What is measured is the time
+of the processor, of all threads together: on a machine with other work the clock on the wall says little.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def cases() -> list[Case]:
     x, y = load_digits(return_X_y=True)
     moons, sides = make_moons(1000, noise=0.1, random_state=0)
     generator = np.random.default_rng(0)
-    images, labels = generator.normal(size=(6000, 784)), generator.integers(0, 10, 6000)
+    images = generator.normal(size=(6000, 784))
+    labels = (images @ generator.normal(size=(784, 10))).argmax(axis=1)
     return [
         Case("digits", (64, 128, 128, 10), 64, 20, (x / 16).astype(np.float32), y),
         Case("two moons", (2, 16, 16, 2), 32, 40, moons.astype(np.float32), sides),

@@ -146,6 +146,7 @@ class _Saver:
             return
         started = time.perf_counter()
         tree = {**trainer.state(), "fingerprint": self.fingerprint, "interventions": self.course.interventions}
+        tree["healer"] = self.course.healer.state() if self.course.healer is not None else None
         writer.store.sync()
         try:
             checkpoint.save(writer.folder / checkpoint.FILE, tree)
@@ -177,6 +178,7 @@ class Course:
         self.plan = Plan(request.origin.description, request.settings, scale)
         self._pristine = copy.deepcopy(model) if model is not None and request.heal and writer is not None else None
         self.interventions: list[dict[str, Any]] = []
+        self.healer: _Healer | None = None
         self.trainer = self._trainer(self.plan, writer, model)
 
     def data(self, scale: bool) -> Data:
@@ -205,7 +207,9 @@ class Course:
         self._begin(argv)
         if self.writer is not None and state is None:
             write_request(self.writer.folder, self.request)
-        healer = _Healer(self) if self.request.heal and self.writer is not None else None
+        self.healer = healer = _Healer(self) if self.request.heal and self.writer is not None else None
+        if healer is not None and state is not None and state["healer"] is not None:
+            healer.restore(state["healer"])
         error = None
         try:
             self._advance(healer, look)
@@ -279,14 +283,25 @@ class _Healer:
     def __init__(self, course: Course) -> None:
         self.course = course
         self.rounds = 0
+        self.next = math.inf  # updates at which to look
         self.tried: set[str] = set()  # plans that were suspect and were looked at
         self._remember()
+
+    def state(self) -> dict[str, Any]:
+        """For :meth:`restore`: what a training that is gone on with goes back to."""
+        return {"good": self.good.state, "next": self.next, "rounds": self.rounds, "tried": sorted(self.tried)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with what :meth:`state` gave."""
+        self.good = Good(state["good"], self.course.plan)
+        self.next = state["next"]
+        self.rounds, self.tried = state["rounds"], set(state["tried"])
 
     def _remember(self) -> None:
         """The state now is one to go back to."""
         trainer = self.course.trainer
         self.good = Good(checkpoint.copied(trainer.state()), self.course.plan)
-        self.next: float = trainer.position.updates + heal.FIRST
+        self.next = trainer.position.updates + heal.FIRST
 
     def look(self) -> None:
         """Look if it is time, and heal where something is wrong."""

@@ -69,13 +69,13 @@ def test_stopped_in_the_middle_of_an_epoch(
         model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.3), nn.ReLU(), nn.Linear(8, 1))
         return fallline.fit(
             model, data, epochs=5, batch_size=8, schedule="onecycle", optimizer="rmsprop", momentum=0.5, root=tmp_path,
-            resume=resume, validation=0.1, threads=1,
+            resume=resume, validation=0.1, threads=1, heal=False,
         )  # fmt: skip
 
     whole = train()
     advance = Trainer.advance
 
-    def few(trainer: Trainer, seconds: float = 0.0) -> None:
+    def few(trainer: Trainer, seconds: float, updates: float) -> None:
         advance(trainer, 0.0)  # one update at a time
         if trainer.position.updates == stop and trainer.history == trainer.history[: stop // 7]:
             raise Interrupted

@@ -115,7 +115,7 @@ class Trainer:
         self.step = self._make_step()
         self.optimizer = self.step.optimizer
         self.schedule = self._make_schedule()
-        self._random = _random_state()
+        self._random = random_state()
         self._iterator: Iterator[Batch] | None = None
 
     # -- before the first update ---------------------------------------------------------------------------------
@@ -213,11 +213,11 @@ class Trainer:
             order = shuffled(len(train), self.settings.seed, position.epoch)
             return train.batches(self.batch_size, order, position.batch)
         if position.batch == 0:
-            self._random = _random_state()
+            self._random = random_state()
             return train.batches()
-        now = _random_state()
-        _set_random_state(self._random)  # the loader starts over with the numbers it had when the epoch began
-        return train.batches(position.batch, lambda: _set_random_state(now))
+        now = random_state()
+        set_random_state(self._random)  # the loader starts over with the numbers it had when the epoch began
+        return train.batches(position.batch, lambda: set_random_state(now))
 
     def _end_epoch(self, seconds: float) -> None:
         position = self.position
@@ -273,7 +273,7 @@ class Trainer:
             "history": [asdict(epoch) for epoch in self.history],
             "ended": self.ended,
             "threads": self.threads,
-            "random": _random_state(),
+            "random": random_state(),
             "epoch_random": self._random if stream else None,
             "starts": self.journal.recorder.starts() if self.journal is not None else {},
         }
@@ -294,7 +294,7 @@ class Trainer:
         more = self.position.epoch < self.epochs and self.position.stale < (self.settings.patience or self.epochs)
         self.ended = None if more else state["ended"]  # it may have been asked to go on for longer
         self.threads = state["threads"]
-        _set_random_state(state["random"])
+        set_random_state(state["random"])
         self._random = state["epoch_random"] or self._random
         self._iterator = None
         if self.journal is not None:
@@ -316,7 +316,7 @@ def evaluate(model: nn.Module, source: Source, loss: Loss, data: Data) -> tuple[
     return total / max(count, 1), score.value()
 
 
-def _random_state() -> dict[str, Any]:
+def random_state() -> dict[str, Any]:
     """The random numbers of PyTorch, NumPy and Python, as JSON and tensors hold them."""
     kind, keys, place, gauss, cached = np.random.get_state()
     version, words, normal = random.getstate()
@@ -327,7 +327,7 @@ def _random_state() -> dict[str, Any]:
     }
 
 
-def _set_random_state(state: dict[str, Any]) -> None:
+def set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
     kind, keys, place, gauss, cached = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), place, gauss, cached))

@@ -6,14 +6,14 @@ without it. So a finding that is a false alarm costs time and changes nothing.
 
 from __future__ import annotations
 
+import json
 import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import torch
-
-from fallline.descent.fit import Settings, Trainer, evaluate
+from fallline.descent.fit import Settings, Trainer, evaluate, random_state, set_random_state
 from fallline.diagnosis.finding import Finding, Prescription, text
 from fallline.objective.batches import Examples
 from fallline.objective.network import Description
@@ -21,11 +21,12 @@ from fallline.objective.network import Description
 FIRST, GROWTH = 100, 3  # updates before the first look at the record, and the factor from one look to the next
 UPDATES = (100, 500)  # of a trial, at least and at most
 SHARE = 0.5  # of the training's time so far that one round of trials may take, and
-GRACE = 3.0  # seconds more
+GRACE = 10.0  # seconds more
 OPTIONS = 8  # prescribed remedies tried in one round
 ROUNDS = 4  # in one training
 CLEARLY = 0.9  # of the regret without a remedy: one that is taken leaves no more
 USUAL = "adam"
+DEEP, SHALLOW = 12, 3  # hidden layers from which on a shallower network is tried, and those it has
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Intervention:
 
     def as_json(self) -> dict[str, Any]:
         """Numbers that JSON cannot hold become text."""
-        data = asdict(self)
+        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # tuples become lists, as they do in the record
         for part in (data, *data["trials"]):
             part.update({k: str(v) for k, v in part.items() if isinstance(v, float) and not math.isfinite(v)})
         return data
@@ -102,7 +103,7 @@ def suspicions(plan: Plan) -> list[Option]:
     if described is not None and described.output != "none":
         without = replace(plan, description=replace(described, output="none"))
         found.append(Option("output-activation", f"no {described.output} after the last layer", without, True))
-    if not plan.scale:
+    if described is not None and not plan.scale:  # a network of the user's own expects what its program gives it
         found.append(Option("scale", "inputs brought to mean 0 and variance 1", replace(plan, scale=True), True))
     return found
 
@@ -117,6 +118,10 @@ def _usual(plan: Plan) -> list[Option]:
         found.append(
             Option("network", "batch normalisation, ReLU and Kaiming weights, Adam with its usual rate", both, True)
         )
+        if len(plan.description.hidden) >= DEEP:
+            less = replace(plan.description, hidden=plan.description.hidden[:SHALLOW])
+            why = f"a shallower network: {SHALLOW} of the {len(plan.description.hidden)} hidden layers"
+            found.append(Option("depth", why, replace(plan, description=less), True))
     return found
 
 
@@ -220,7 +225,8 @@ def regret(trainer: Trainer) -> float:
 
 def attempt(make: Callable[[Plan], Trainer], good: Good, option: Option | None, updates: int) -> float:
     """The regret after so many updates from the good state; infinite where the loss is not finite."""
-    with torch.random.fork_rng(devices=[]):
+    now = random_state()
+    try:
         trainer = make(option.plan if option is not None else good.plan)
         carry(trainer, good, option)
         target = trainer.position.updates + updates
@@ -229,6 +235,8 @@ def attempt(make: Callable[[Plan], Trainer], good: Good, option: Option | None, 
         if trainer.ended is not None and trainer.ended.startswith("the loss became"):
             return math.inf
         return regret(trainer)
+    finally:
+        set_random_state(now)  # the training goes on as if nothing had been tried
 
 
 def heal(
@@ -248,8 +256,12 @@ def heal(
     found = list(findings)
     rate = float(trainer.optimizer.param_groups[0]["lr"])
     ways = options(found, plan, rate)
-    updates = _length(trainer, len(ways) + 1, good)
+    started = time.perf_counter()
+    updates = UPDATES[0]
     untreated = attempt(make, good, None, updates)
+    longer = _length(trainer, good, (time.perf_counter() - started) / updates * (len(ways) + 1))
+    if longer != updates:
+        updates, untreated = longer, attempt(make, good, None, longer)
     tried = [Tried(way.name, way.why, attempt(make, good, way, updates)) for way in ways]
     best = min(range(len(tried)), key=lambda place: tried[place].regret, default=None)
     chosen = None
@@ -261,11 +273,10 @@ def heal(
     ), chosen
 
 
-def _length(trainer: Trainer, trials: int, good: Good) -> int:
-    """Updates of a trial, so that a round stays within its share of the time."""
+def _length(trainer: Trainer, good: Good, each: float) -> int:
+    """Updates of a trial, so that a round stays within its share of the time; ``each``: seconds of one, all trials."""
     fewest, most = UPDATES
     position = trainer.position
     wanted = min(most, max(fewest, position.updates - good.updates))
-    each = position.seconds / max(position.updates, 1)
-    affordable = (SHARE * position.seconds + GRACE) / max(each * trials, 1e-9)
+    affordable = (SHARE * position.seconds + GRACE) / max(each, 1e-9)
     return int(max(fewest / 4, min(wanted, affordable)))

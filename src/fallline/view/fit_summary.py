@@ -35,6 +35,8 @@ def _summary(summary: dict[str, Any]) -> Table:
     )
     best = f"; the weights are those of epoch {training['best_epoch']}" if training["best_epoch"] else ""
     rows.add_row("ended", Text(training["ended"] + best))
+    for intervention in summary["interventions"]:
+        rows.add_row("healed" if intervention["chosen"] else "not healed", story(intervention))
     for note in summary["notes"]:
         rows.add_row("note", Text(note, style="yellow"))
     for name, part in summary["scores"].items():
@@ -43,6 +45,22 @@ def _summary(summary: dict[str, Any]) -> Table:
             NAMES[name], Text(f"{summary['score']} {number(part['score'])}   loss {part['loss']:.4g}", style=style)
         )
     return rows
+
+
+def story(intervention: dict[str, Any]) -> Text:
+    """One round of healing, as sentences."""
+    said = Text(f"After {intervention['step']} updates: {'; '.join(intervention['findings'])}. ")
+    trials = sorted(intervention["trials"], key=lambda trial: float(trial["regret"]))
+    said.append(
+        f"Back to update {intervention['back_to']}, {len(trials)} remedies tried for {intervention['updates']} "
+        f"updates: loss {float(intervention['untreated']):.3g} without, "
+    )
+    said.append("; ".join(f"{float(trial['regret']):.3g} with {trial['why']}" for trial in trials[:3]) + ". ")
+    if intervention["chosen"]:
+        said.append(f"Went on with: {intervention['chosen']}.", style="bold")
+    else:
+        said.append("Went on as before: nothing was clearly better.")
+    return said
 
 
 def number(score: float) -> str:
