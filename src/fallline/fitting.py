@@ -207,7 +207,7 @@ def fit(
             copy.deepcopy(network), data, request.settings, None, loss
         )  # what cannot be is said before a run is made
         writer = _journal(root, resume, data.name, budget, state)
-        course = Course(request, load, scale, model, loss, writer, budget)
+        course = Course(request, load, scale, data, model, loss, writer, budget)
         course.run(state, argv or [], look)
     fitted = Fitted(course)
     if writer is not None:

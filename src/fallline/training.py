@@ -162,7 +162,9 @@ class Course:
 
     Args:
         request: what was asked for; healing changes it.
-        load: gives the data.
+        load: gives the data, scaled or as they are.
+        scale: whether ``data`` are scaled.
+        data: what is trained on at first.
         model: the network, where it is an object of the user's.
         loss: of the user's own.
         writer: of the record; None records nothing, and heals nothing.
@@ -170,11 +172,11 @@ class Course:
     """
 
     def __init__(
-        self, request: Request, load: Load, scale: bool, model: nn.Module | None, loss: Loss | None,
+        self, request: Request, load: Load, scale: bool, data: Data, model: nn.Module | None, loss: Loss | None,
         writer: Journal | None, budget: float,
     ) -> None:  # fmt: skip
         self.request, self.writer, self.model, self.loss, self.budget = request, writer, model, loss, budget
-        self._load, self._data = load, {scale: load(scale)}
+        self._load, self._data = load, {scale: data}
         self.plan = Plan(request.origin.description, request.settings, scale)
         self._pristine = copy.deepcopy(model) if model is not None and request.heal and writer is not None else None
         self.interventions: list[dict[str, Any]] = []

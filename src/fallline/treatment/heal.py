@@ -21,7 +21,7 @@ from fallline.objective.network import Description
 FIRST, GROWTH = 100, 3  # updates before the first look at the record, and the factor from one look to the next
 UPDATES = (100, 500)  # of a trial, at least and at most
 SHARE = 0.5  # of the training's time so far that one round of trials may take, and
-GRACE = 10.0  # seconds more
+GRACE = 30.0  # seconds more
 OPTIONS = 8  # prescribed remedies tried in one round
 ROUNDS = 4  # in one training
 CLEARLY = 0.9  # of the regret without a remedy: one that is taken leaves no more
