@@ -413,7 +413,13 @@ def show(run: Run, json_file: Path | None, keep: bool = False) -> None:
 
 
 def export(run: Run, form: str, to: Path | None) -> list[Path]:
-    """Write a run's tables as text files."""
+    """Write a run's tables as text files, or its trained network for other programs."""
+    if form in ("pt2", "onnx"):
+        from fallline.descent import saved
+
+        folder = to or run.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        return [saved.export(saved.load(run.folder), folder / f"model.{form}", form)]
     return _export(run, form, to or run.folder / form)
 
 

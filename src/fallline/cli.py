@@ -158,17 +158,21 @@ def diagnose(name: RunName, root: Root = Path("runs"), json_file: JsonFile = Non
 @app.command()
 def export(
     name: RunName,
-    form: Annotated[str, typer.Option("--format", metavar="jsonl|csv")] = "jsonl",
+    form: Annotated[str, typer.Option("--format", metavar="jsonl|csv|pt2|onnx")] = "jsonl",
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the files (default: in the run).")] = None,
     root: Root = Path("runs"),
 ) -> None:
-    """Write a recorded run as text files, one a table."""
+    """Write a recorded run as text files, one a table, or the network that was trained."""
     from fallline import api
+    from fallline.objective.mistake import InputError
 
-    if form not in ("jsonl", "csv"):
-        _fail(f"--format takes jsonl or csv, not {form!r}")
-    for path in api.export(_find(name, root), form, to):
-        typer.echo(path)
+    if form not in ("jsonl", "csv", "pt2", "onnx"):
+        _fail(f"--format takes jsonl or csv, pt2 or onnx, not {form!r}")
+    try:
+        for path in api.export(_find(name, root), form, to):
+            typer.echo(path)
+    except InputError as error:
+        _fail(str(error))
 
 
 def _find(name: str, root: Path) -> Any:

@@ -146,3 +146,28 @@ def load(folder: Path, model: nn.Module | None = None) -> Predictor:
     except RuntimeError as error:
         raise InputError(f"the weights in {folder} do not fit the network: {error}") from error
     return Predictor(model.eval(), task, shape, prepare.from_json(data["preparation"]))
+
+
+def export(predictor: Predictor, path: Path, form: str) -> Path:
+    """Write the network for other programs: ``pt2`` (torch.export) or ``onnx``, for batches of any size.
+
+    The network alone is written: its inputs are those that the preparation gives.
+
+    Raises:
+        InputError: the network cannot be traced, or what ONNX needs is not installed.
+    """
+    model = predictor.model.eval()
+    example = (torch.zeros(2, *predictor.inputs),)
+    try:
+        batch = torch.export.Dim("batch", min=1)
+        program = torch.export.export(model, example, dynamic_shapes=({0: batch},))
+    except Exception as error:  # torch.export raises a dozen kinds
+        raise InputError(f"torch.export cannot trace this network: {error}") from error
+    if form == "pt2":
+        torch.export.save(program, path)
+        return path
+    try:
+        torch.onnx.export(program, dynamo=True).save(str(path))  # type: ignore[union-attr]
+    except ImportError as error:
+        raise InputError(f"ONNX needs further packages (pip install onnxscript): {error}") from error
+    return path
