@@ -19,12 +19,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fallline import fitting
+from fallline.descent.fit import Settings
+from fallline.descent.saved import Predictor
 from fallline.diagnosis.diagnose import Diagnosis
 from fallline.diagnosis.diagnose import diagnose as _diagnose
 from fallline.diagnosis.finding import Finding
 from fallline.diagnosis.forecast import Factor, factors
+from fallline.fitting import Fitted
+from fallline.objective.mistake import InputError
+from fallline.objective.task import Kind
 from fallline.record.run import Run, RunError, read, runs
 from fallline.record.store import append
+from fallline.training import Request, requested
 from fallline.treatment.prescribe import prescribe
 from fallline.view import json_report, terminal
 from fallline.view.export import export as _export
@@ -118,6 +125,144 @@ def watch(
         ValueError: ``budget`` is not above 0.
     """
     return Watch(model, optimizer, loss_fn, budget, Path(root))
+
+
+def fit(
+    model: Any,
+    data: Any,
+    *,
+    target: str | None = None,
+    task: Kind | None = None,
+    loss: str | Callable[..., Any] | None = None,
+    optimizer: str = "adam",
+    lr: float | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    options: dict[str, Any] | None = None,
+    schedule: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    validation: float | None = None,
+    test: float | None = None,
+    patience: int | None = 20,
+    clip: float | None = None,
+    scale: bool | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    budget: float = 0.03,
+    root: Path | str | None = "runs",
+    resume: Path | str | None = None,
+    heal: bool = True,
+    progress: bool = False,
+) -> Fitted:
+    """Train a network and diagnose its training.
+
+    Args:
+        model: a ``torch.nn.Module``, a :class:`Description`, a text ``module:factory``, or None for a network of usual
+            size.
+        data: the path of a CSV or Parquet file, the name of a set that scikit-learn brings ("digits"), a data frame,
+            a pair (X, y) of arrays or tensors, a torch ``Dataset`` or ``DataLoader``.
+        target: the column of a table to predict.
+        task: "classes" or "numbers"; found out unless given.
+        loss: a name ("cross_entropy", "mse", …) or a function of outputs and targets; fits the task unless given.
+        optimizer: any of torch.optim, by name.
+        lr: learning rate; the optimizer's own unless given.
+        momentum: of the optimizer.
+        weight_decay: of the optimizer.
+        options: further arguments of the optimizer.
+        schedule: any of torch.optim.lr_scheduler, by name, with options after commas ("StepLR,step_size=10").
+        epochs: at most so many passes over the data; by the size of the data unless given.
+        batch_size: examples in one update; by the size of the data unless given.
+        validation: share of the data kept back to stop in time (0.15).
+        test: share kept back for the test (0.2 of tables, none of arrays).
+        patience: epochs without a better validation loss before training stops; None: no early stopping.
+        clip: largest norm of the gradient.
+        scale: bring inputs, and targets that are numbers, to mean 0 and variance 1; done for tables and for networks
+            by description unless given.
+        seed: of the weights, the split and the order of the batches.
+        threads: of the computation; chosen by a short measurement unless given.
+        budget: share of the training's time that watching may take.
+        root: folder in which the run's own folder is made; None records nothing and writes nothing.
+        resume: folder of an interrupted run to go on with; everything else as it was given the first time.
+        heal: act on what is found while training goes on: go back, try remedies on copies, go on with the best.
+        progress: show a progress bar on standard error.
+
+    Raises:
+        InputError: a mistake in what was given, a ``ValueError``; the message says what to do.
+    """
+    from fallline.view import progress as bars
+
+    module, origin = fitting.describe(model)
+    named = str(data) if isinstance(data, (str, Path)) else None
+    every = {**(options or {}), "momentum": momentum, "weight_decay": weight_decay}
+    settings = Settings(
+        loss if isinstance(loss, str) else None, optimizer, lr, {k: v for k, v in every.items() if v is not None},
+        schedule, epochs, batch_size, patience, clip, seed, threads,
+    )  # fmt: skip
+    request = Request(named, target, task, validation, test, scale, origin, settings, heal)
+    with bars.training(shown=progress) as look:
+        return fitting.fit(
+            request, None if named else data, module, loss if callable(loss) else None,
+            Path(root) if root is not None else None, Path(resume) if resume is not None else None, budget, look=look,
+        )  # fmt: skip
+
+
+def load(run: Path | str, model: Any = None, root: Path | str = "runs") -> Predictor:
+    """The trained network of a run of ``fit``, ready to predict.
+
+    Args:
+        run: its name under ``root``, or its folder.
+        model: a module of the same class, where the network was an object of a program.
+        root: folder that holds the runs.
+
+    Raises:
+        InputError: there is no model in it.
+    """
+    from fallline.descent import saved
+
+    folder = Path(root) / str(run)
+    return saved.load(folder if folder.is_dir() else Path(run), model)
+
+
+def fit_command(
+    source: str | None, resume: str | None, root: Path, budget: float, json_file: Path | None, quiet: bool, **given: Any
+) -> None:
+    """``fallline fit``: train with a progress bar, and report; ``given``: what :func:`fallline.fitting.asked` takes."""
+    from fallline.view import fit_summary
+    from fallline.view import progress as bars
+
+    if (source is None) == (resume is None):
+        raise InputError("give a file or the name of a set to train on, or --resume RUN")
+    folder = find_run(resume, root).folder if resume is not None else None
+    if folder is not None:
+        request = fitting.longer(requested(folder), given["epochs"])
+    else:
+        request = fitting.asked(source, **given)
+    try:
+        with bars.training(shown=not quiet) as look:
+            fitted = fitting.fit(request, root=root, resume=folder, budget=budget, argv=sys.argv, look=look)
+    except KeyboardInterrupt as stopped:
+        print("fallline:", *getattr(stopped, "__notes__", ["stopped"]), file=sys.stderr)
+        sys.exit(130)
+    summary = fitted.summary()
+    fit_summary.show(summary, sys.stdout)
+    fitted.report()
+    if json_file is not None:
+        _write(json_file, json.dumps(summary, indent=1))
+
+
+def predict(name: str, table: Path, out: Path | None, root: Path) -> None:
+    """``fallline predict``: write the table's predictions as CSV."""
+    from fallline.objective import table as tables
+
+    predictor = load(find_run(name, root).folder)
+    frame = tables.read(table)
+    predicted = tables.pandas().DataFrame({predictor.task.target: predictor.predict(frame)})
+    if predictor.task.kind == "classes":
+        probability = predictor.predict_proba(frame)
+        for place, label in enumerate(predictor.task.classes):
+            predicted[f"p({label})"] = probability[:, place]
+    predicted.to_csv(out or sys.stdout, index=False)
 
 
 def run(
@@ -431,7 +576,13 @@ def show(run: Run, json_file: Path | None, keep: bool = False) -> None:
 
 
 def export(run: Run, form: str, to: Path | None) -> list[Path]:
-    """Write a run's tables as text files."""
+    """Write a run's tables as text files, or its trained network for other programs."""
+    if form in ("pt2", "onnx"):
+        from fallline.descent import saved
+
+        folder = to or run.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        return [saved.export(saved.load(run.folder), folder / f"model.{form}", form)]
     return _export(run, form, to or run.folder / form)
 
 

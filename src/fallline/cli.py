@@ -93,6 +93,75 @@ def backprop(
 
 
 @app.command()
+def fit(
+    source: Annotated[str | None, typer.Argument(help="A CSV or Parquet file, or digits, iris, wine, …")] = None,
+    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = None,
+    task: Annotated[str | None, typer.Option(metavar="classes|numbers", help="What the target is.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="MODULE:FACTORY", help="A function that makes the net.")] = None,
+    hidden: Annotated[
+        str | None, typer.Option(metavar="64x8", help="Units of the hidden layers: 128,64; 64x8.")
+    ] = None,
+    activation: Annotated[str, typer.Option(help="After each hidden layer.")] = "relu",
+    init: Annotated[str, typer.Option(help="How the weights begin.")] = "default",
+    output: Annotated[str, typer.Option(help="What follows the last layer.")] = "none",
+    normalise: Annotated[str, typer.Option(metavar="none|batch|layer", help="Before each activation.")] = "none",
+    dropout: Annotated[float, typer.Option(help="Share of the units left out after each hidden layer.")] = 0.0,
+    loss: Annotated[str | None, typer.Option(help="The loss by name.")] = None,
+    optimizer: Annotated[str, typer.Option(help="Any of torch.optim.")] = "adam",
+    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Of the optimizer.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Of the optimizer.")] = None,
+    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="More of the optimizer.")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Any of torch.optim.lr_scheduler: cosine, StepLR,gamma=0.5.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data, at most.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in one update.")] = None,
+    validation: Annotated[float | None, typer.Option(help="Share kept back to stop in time.")] = None,
+    test: Annotated[float | None, typer.Option(help="Share kept back for the test.")] = None,
+    patience: Annotated[int, typer.Option(help="Epochs without a better validation loss; 0: never stop early.")] = 20,
+    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient.")] = None,
+    scale: Annotated[bool, typer.Option("--scale/--no-scale", help="Inputs to mean 0 and variance 1.")] = True,
+    seed: Annotated[int, typer.Option(help="Of weights, split and batches.")] = 0,
+    threads: Annotated[int | None, typer.Option(help="Of the computation; measured unless given.")] = None,
+    budget: Annotated[float, typer.Option(help="Share of the training's time that watching may take.")] = 0.03,
+    heal: Annotated[bool, typer.Option("--heal/--no-heal", help="Act on what is found while training goes on.")] = True,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = None,
+    quiet: Annotated[bool, typer.Option(help="No progress bar.")] = False,
+    root: Root = Path("runs"),
+    json_file: JsonFile = None,
+) -> None:
+    """Train a network on your data, and say how its training went."""
+    options = dict(locals())
+    from fallline import api
+    from fallline.objective.mistake import InputError
+    from fallline.record.run import RunError
+
+    try:
+        api.fit_command(**options)
+    except (InputError, RunError) as error:
+        _fail(str(error))
+
+
+@app.command()
+def predict(
+    name: RunName,
+    table: Annotated[Path, typer.Argument(help="A CSV or Parquet file with the columns of the training.")],
+    out: Annotated[Path | None, typer.Option(metavar="F", help="Write to this file, not to standard output.")] = None,
+    root: Root = Path("runs"),
+) -> None:
+    """Predict with the network of a run of fit."""
+    from fallline import api
+    from fallline.objective.mistake import InputError
+    from fallline.record.run import RunError
+
+    try:
+        api.predict(name, table, out, root)
+    except (InputError, RunError) as error:
+        _fail(str(error))
+
+
+@app.command()
 def runs(root: Root = Path("runs")) -> None:
     """List the recorded runs."""
     from fallline import api
@@ -136,17 +205,21 @@ def explain(
 @app.command()
 def export(
     name: RunName,
-    form: Annotated[str, typer.Option("--format", metavar="jsonl|csv")] = "jsonl",
+    form: Annotated[str, typer.Option("--format", metavar="jsonl|csv|pt2|onnx")] = "jsonl",
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the files (default: in the run).")] = None,
     root: Root = Path("runs"),
 ) -> None:
-    """Write a recorded run as text files, one a table."""
+    """Write a recorded run as text files, one a table, or the network that was trained."""
     from fallline import api
+    from fallline.objective.mistake import InputError
 
-    if form not in ("jsonl", "csv"):
-        _fail(f"--format takes jsonl or csv, not {form!r}")
-    for path in api.export(_find(name, root), form, to):
-        typer.echo(path)
+    if form not in ("jsonl", "csv", "pt2", "onnx"):
+        _fail(f"--format takes jsonl or csv, pt2 or onnx, not {form!r}")
+    try:
+        for path in api.export(_find(name, root), form, to):
+            typer.echo(path)
+    except InputError as error:
+        _fail(str(error))
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # EXPR may begin with a minus

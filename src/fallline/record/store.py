@@ -111,7 +111,7 @@ class Store:
         self._pid = os.getpid()
         self._rows: dict[str, list[Row]] = {}
         self._due = time.monotonic() + FLUSH_SECONDS
-        self._queue: queue.SimpleQueue[dict[str, list[Row]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[dict[str, list[Row]] | threading.Event | None] = queue.SimpleQueue()
         try:
             self._db = connect(self.path)
         except (sqlite3.Error, OSError) as error:
@@ -150,6 +150,15 @@ class Store:
         if rows and os.getpid() == self._pid:  # a forked child owns no thread and no file: its rows are dropped
             self._queue.put(rows)
 
+    def sync(self) -> None:
+        """Wait until everything so far is in the file, where a killed process leaves it."""
+        if os.getpid() != self._pid:
+            return
+        self.flush()
+        written = threading.Event()
+        self._queue.put(written)
+        written.wait()
+
     def close(self) -> None:
         """Write everything and close the file."""
         if os.getpid() != self._pid:
@@ -164,7 +173,9 @@ class Store:
 
     def _write_batches(self) -> None:
         while (batch := self._queue.get()) is not None:
-            if not self._lost:
+            if isinstance(batch, threading.Event):
+                batch.set()
+            elif not self._lost:
                 self._write(batch)
 
     def _write(self, batch: dict[str, list[Row]], refused: Exception | None = None) -> None:
