@@ -93,7 +93,7 @@ class LoopRecorder(Recorder):
                 sample.add(layer, "grad_in", measure.norm(link.grad_in))
             if link.grad_activated is not None:
                 self._on_activation(sample, layer, "linear", link.activation, (link.grad_out,), (link.grad_activated,))
-        sample.sights.append(measure.loss_sight(graph, loss))
+        sample.sights.append(self._sight(graph, loss))
         self._weigh(sample, pairs)
 
     def stepped(self, loss: float, rate: float) -> None:

@@ -307,14 +307,18 @@ class Recorder:
             for node in call.activations:
                 hook = functools.partial(self._on_activation, sample, layer, call.kind, autograd.op_name(node))
                 handles.append(node.register_hook(self._safely(hook)))
+        sample.sights.append(self._sight(graph, loss, scale))
+        return handles
+
+    def _sight(self, graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
+        """What stands at the loss, how dropout and batch norm acted, and at first what flowed in."""
         sight = measure.loss_sight(graph, loss, scale)
         sight["modes"] = [{**mode, "after": self.catalog.name_of(weight)} for mode, weight in modes(graph)]
         if self._samples < FIRST:
             sight["inputs"] = [
                 {"layer": self.catalog.layer(call.weight), **features} for call, features in batch.inputs(graph)
             ]
-        sample.sights.append(sight)
-        return handles
+        return sight
 
     def _look_at_curvature(self, loss: Tensor) -> None:
         began = self._began if self._began is not None else self.clock()

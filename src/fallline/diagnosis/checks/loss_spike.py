@@ -41,6 +41,7 @@ class LossSpike:
         reference = max(_usual_trivial(training), _first(loss))
         with np.errstate(invalid="ignore"):
             spikes = np.flatnonzero((loss > self.above * usual) & (loss > self.start * reference) & np.isfinite(loss))
+        spikes = spikes[[self._passes(loss, int(i)) for i in spikes]] if len(spikes) else spikes
         if outcome.contested or not len(spikes) or len(spikes) > self.share * len(loss):
             return None
         tail = loss[-max(1, len(loss) // 5) :]
@@ -73,6 +74,11 @@ class LossSpike:
                 "settled": settled, "reference": reference, "data": float(bool(said)),
             },
         )  # fmt: skip
+
+    def _passes(self, loss: Floats, spike: int) -> bool:
+        """Whether the loss comes down again soon, or ends in NaN: else it is no spike but the way up."""
+        after = loss[spike + 1 : spike + 1 + self.window]
+        return bool((~(after >= loss[spike] / self.above)).any())
 
     def _batches(self, training: Training) -> str:
         """What the recorder saw in the batches of the spikes."""
