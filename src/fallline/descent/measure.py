@@ -19,6 +19,7 @@ STEPS = 80  # of Lanczos beyond
 MORE_STEPS = 320  # where these leave it open whether there is negative curvature
 RADIUS = 1e-2  # of the ball that is searched, relative to the point
 DIRECTIONS = 2000
+FEW_DIRECTIONS = 200  # where each costs a call of the user's function, or there are many variables
 FLAT = 1e-6  # a curvature below this share of the largest counts as flat when directions are drawn
 SETTLING = 12  # most Newton steps to the stationary point next to the end of a descent
 SETTLED = 1e-3  # factor by which they must shrink the gradient
@@ -109,7 +110,8 @@ def probe(objective: Objective, x: Tensor, g: Tensor, at: Bend | None, last: Ten
     value = float(objective.value(x[None])[0])
     settled = _settle(objective, x, g, at)
     radius = RADIUS * max(1.0, float(torch.linalg.vector_norm(x)) / math.sqrt(len(x)))
-    directions = _directions(len(x), settled.bend or at, x.dtype)
+    cheap = objective.traced and len(x) <= DENSE  # a batch is one call
+    directions = _directions(DIRECTIONS if cheap else FEW_DIRECTIONS, len(x), settled.bend or at, x.dtype)
     around = objective.value(x + radius * directions).double() - value
     around = torch.where(torch.isfinite(around), around, torch.inf)
     low = int(around.argmin())
@@ -207,10 +209,9 @@ def _sag(objective: Objective, x: Tensor, value: float, at: Bend | None, radius:
     return float(both[torch.isfinite(both)].amin()) if bool(torch.isfinite(both).any()) else 0.0
 
 
-def _directions(n: int, at: Bend | None, dtype: torch.dtype) -> Tensor:
+def _directions(count: int, n: int, at: Bend | None, dtype: torch.dtype) -> Tensor:
     """Unit vectors over the sphere; a half of them in the flat directions, where the Hessian says nothing."""
     generator = torch.Generator().manual_seed(SEED)
-    count = DIRECTIONS if n <= DENSE else 200
     free = torch.randn(count, n, generator=generator, dtype=torch.float64)
     if at is not None:
         if at.flat is not None:
