@@ -332,6 +332,20 @@ def test_output_and_loss_that_fit(record: Record, kind: str, ops: list[str], ran
     assert OutputMismatch().look(at_the_loss(record, kind, ops, STUCK, **ranges)) is None
 
 
+def test_raw_scores_are_no_log_probabilities(record: Record) -> None:
+    falling = [-0.1 * i for i in range(100)]  # it has no floor, so that it looks like a success
+    made = record().losses(falling).classes(TEN)
+    scores = {
+        "ops": ["nllloss"],
+        "prediction": {"shape": [100, 10], "min": -9.0, "max": 7.0, "mean": 0.0, "variance": 1.0},
+    }
+    made.sights = [Sight(0, 1, {**made.sights[0].detail, **scores})]
+    assert found(OutputMismatch().look(made.run())).evidence == {"prediction_max": 7.0}
+    scores["prediction"] = {"shape": [100, 10], "min": -9.0, "max": -0.1, "mean": -2.0, "variance": 1.0}  # made by hand
+    made.sights = [Sight(0, 1, {**made.sights[0].detail, **scores})]
+    assert OutputMismatch().look(made.run()) is None
+
+
 def test_pairs_instead_of_single_predictions(record: Record) -> None:
     made = record().losses(STUCK).classes(TEN)
     made.sights = [Sight(0, 1, {**made.sights[0].detail, "broadcast": [[32, 1], [32, 32]]})]

@@ -38,12 +38,15 @@ class OutputMismatch:
         return None
 
     def _judge(self, training: Training, sight: dict[str, Any]) -> Finding | None:
-        if sight["kind"] is None or judge(training).explained >= self.explained:
+        outcome = judge(training)
+        impossible = sight["kind"] in ("nll", "bce-logits") and outcome.last < 0  # neither can be negative
+        if sight["kind"] is None or (outcome.explained >= self.explained and not impossible):
             return None
         ops = [op for op in sight["ops"] if op not in VIEWS]
         return (
             self._one_unit(sight, ops)
             or self._twice(sight, ops)
+            or self._scores(sight, ops)
             or self._range(training, sight, ops)
             or self._labels(training, sight)
         )
@@ -84,6 +87,21 @@ class OutputMismatch:
             "and 1.",
             "The loss takes raw scores (logits). Squeezed into 0 to 1 they can never say more than e : 1, so the loss "
             "has a floor far above 0 and the gradient is small everywhere. Leave the activation at the output out.",
+        )
+
+    def _scores(self, sight: dict[str, Any], ops: list[str]) -> Finding | None:
+        """Raw scores where log-probabilities are expected: these are never above 0."""
+        most = sight["prediction"]["max"] if sight["kind"] == "nll" else 0.0
+        if "logsoftmax" in ops or "logsigmoid" in ops or not most > 1e-3:
+            return None
+        return self._finding(
+            "raw scores where the loss expects log-probabilities",
+            f"The loss is nll_loss, and what comes in goes up to {text(most)}: a logarithm of a probability is never "
+            "above 0.",
+            "nll_loss takes log_softmax of the outputs and returns minus the entry of the right class. On raw scores "
+            "it has no lower bound: it falls for ever while the scores of all classes grow. cross_entropy does both "
+            "steps.",
+            {"prediction_max": most},
         )
 
     def _range(self, training: Training, sight: dict[str, Any], ops: list[str]) -> Finding | None:
