@@ -117,7 +117,7 @@ class UnscaledData:
         momentum = min(float(settings.get("momentum", 0.0) or 0.0), 0.9999)
         rate = float(rates[0]) / (1 - momentum) if len(rates) else math.nan
         adaptive = training.optimizer.kind in ADAPTIVE
-        sane = not rate > self.sane[adaptive]
+        sane = not rate > self.sane[adaptive] * (1 + 1e-9)  # 0.1 / (1 − 0.9) is a little above 1
         return Finding(
             self.code, "error" if outcome.failed and sane else "warning", title, message, why,
             "The loss takes the same course with standardised data.", layers,
