@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from fallline.record.run import Event, Floats, Training
+from fallline.diagnosis.finding import Finding, NotApplicable
+from fallline.record.run import Event, Floats, Run, Training
 
 NEGATIVE = 0.01  # of the largest curvature: a negative one beyond this is no rounding error
 
@@ -82,6 +84,18 @@ def landscapes(training: Training) -> list[Landscape]:
                 )
             )  # fmt: skip
     return found
+
+
+def ask(run: Run, judge: Callable[[Training, Landscape], Finding | None]) -> Finding | None:
+    """The first finding that ``judge`` makes of a training and the last look at its curvature.
+
+    Raises:
+        NotApplicable: no curvature was measured; the message says why.
+    """
+    looks = [(training, seen[-1]) for training in run.trainings if (seen := landscapes(training))]
+    if not looks:
+        raise NotApplicable(why_none(run.trainings[-1]) if run.trainings else "no training was recorded")
+    return next((finding for training, look in looks if (finding := judge(training, look)) is not None), None)
 
 
 def _is_of(event: Event, training: Training) -> bool:

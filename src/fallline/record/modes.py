@@ -12,6 +12,7 @@ from fallline.record import graph as autograd
 
 Mode = dict[str, Any]
 SMALL = 16  # entries of a mask below which its zeros could be chance
+CHANCE = 0.2  # the share of zeros in a mask may differ by this from what its scale says
 
 
 def modes(graph: autograd.Graph) -> Iterator[tuple[Mode, Tensor | None]]:
@@ -42,10 +43,11 @@ def _dropped(node: autograd.Node, name: str) -> float | None:
     mask = autograd.saved(node, "_saved_other")
     if not isinstance(mask, Tensor) or mask.requires_grad or mask.numel() < SMALL or not mask.is_floating_point():
         return None
-    top = mask.max()
-    if not bool(((mask == 0) | (mask == top)).all()) or not float(top) > 1 or bool((mask != 0).all()):
+    top, zeros = mask.max(), mask == 0
+    if not float(top) > 1 or not bool((zeros | (mask == top)).all()):
         return None
-    return 1 - 1 / float(top)
+    p = 1 - 1 / float(top)  # a weighting by 0 and another number drops some other share
+    return p if abs(float(zeros.float().mean()) - p) < CHANCE else None
 
 
 def _batch_norm(node: autograd.Node) -> Mode:

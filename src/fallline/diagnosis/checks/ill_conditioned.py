@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fallline.calculus import stability
-from fallline.diagnosis.finding import Finding, NotApplicable, text
-from fallline.diagnosis.landscape import landscapes, pace, why_none
+from fallline.diagnosis.finding import Finding, text
+from fallline.diagnosis.landscape import Landscape, ask, pace
 from fallline.diagnosis.outcome import judge
 from fallline.record.run import Run, Training
 
@@ -30,20 +30,10 @@ class IllConditioned:
     late: float = 0.25  # of the run, before which a look says nothing about its end
 
     def look(self, run: Run) -> Finding | None:
-        looked = False
-        reason = "no training was recorded"
-        for training in run.trainings:
-            seen = landscapes(training)
-            looked, reason = looked or bool(seen), why_none(training)
-            finding = self._judge(training) if seen else None
-            if finding is not None:
-                return finding
-        if not looked:
-            raise NotApplicable(reason)
-        return None
+        return ask(run, self._judge)
 
-    def _judge(self, training: Training) -> Finding | None:
-        outcome, look = judge(training), landscapes(training)[-1]
+    def _judge(self, training: Training, look: Landscape) -> Finding | None:
+        outcome = judge(training)
         updates = len(training.loss)
         kinds = {sight["kind"] for sight in training.sights}
         first = int(training.steps["step"][0])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fallline.diagnosis.finding import Finding, NotApplicable, text
-from fallline.diagnosis.landscape import Landscape, landscapes, why_none
+from fallline.diagnosis.finding import Finding, text
+from fallline.diagnosis.landscape import Landscape, ask
 from fallline.diagnosis.outcome import LEARNED, Outcome, judge
 from fallline.record.run import Run, Training
 
@@ -24,17 +24,7 @@ class LocalMinimum:
     late: float = 0.3  # of the run, before which a look says nothing about its end
 
     def look(self, run: Run) -> Finding | None:
-        looked = False
-        reason = "no training was recorded"
-        for training in run.trainings:
-            seen = landscapes(training)
-            looked, reason = looked or bool(seen), why_none(training)
-            finding = self._judge(training, seen[-1]) if seen else None
-            if finding is not None:
-                return finding
-        if not looked:
-            raise NotApplicable(reason)
-        return None
+        return ask(run, self._judge)
 
     def _judge(self, training: Training, look: Landscape) -> Finding | None:
         outcome = judge(training)
