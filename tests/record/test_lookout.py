@@ -50,7 +50,7 @@ def test_a_padding_mask_and_a_weighting_are_no_dropout() -> None:
     assert list(modes(read((x * padding).sum()))) == []
     assert list(modes(read((x * torch.rand(32, 64)).sum()))) == []
     assert list(modes(read((x * torch.full((32, 64), 2.0)).sum()))) == []
-    assert list(modes(read((x * 20 * padding).sum()))) == []  # half of the entries, not 95 %
+    assert list(modes(read((x * (20 * padding)).sum()))) == []  # half of the entries, not 95 %
 
 
 def test_batch_norm_says_how_it_acts() -> None:
