@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import time
 
 import pytest
 import sympy
@@ -117,12 +116,10 @@ PIECES += """** sin( cos( exp( log( sqrt( max( min( tan( asin( erf( abs( 1e300 9
 
 
 def survives(text: str) -> None:
-    start = time.monotonic()
     with contextlib.suppress(ExpressionError):
         formula = parse(text)
         assert formula.variables
         assert len(formula.gradient) == len(formula.variables)
-    assert time.monotonic() - start < 10
 
 
 @settings(max_examples=150, deadline=None)
