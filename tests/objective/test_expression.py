@@ -128,6 +128,13 @@ def test_nothing_but_its_own_error(text: str) -> None:
     survives(text)
 
 
+def test_a_power_of_a_product_is_not_worked_out_to_millions_of_digits() -> None:
+    with pytest.raises(ExpressionError, match="beyond the range"):
+        parse("(9x)^(9^9)")
+    assert parse("(9x)^2").variables == ("x",)
+    assert parse("x^(9^9)").variables == ("x",)
+
+
 @pytest.mark.slow
 def test_nothing_but_its_own_error_on_many() -> None:
     dice = random.Random(7)

@@ -243,6 +243,10 @@ class _Parser:
             raise self.fail("this power is beyond the range of numbers", token)
         if base.is_number and exponent.is_number and base < 0 and abs(exponent * sympy.log(-base).evalf()) > 690:
             raise self.fail("this power is beyond the range of numbers", token)
+        factor = abs(base.as_coeff_Mul()[0])  # SymPy raises the 9 of (9x)^n by itself
+        raised = not base.is_number and exponent.is_number and factor not in (0, 1)
+        if raised and abs(exponent * sympy.log(factor)).evalf() > 690:
+            raise self.fail("this power is beyond the range of numbers", token)
         return self.sound(sympy.Pow(base, exponent), token)
 
     def atom(self) -> Any:
