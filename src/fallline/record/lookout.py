@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -37,14 +37,18 @@ class Lookout:
         self._optimizers: dict[int, weakref.ref[Optimizer]] = {}
         self._spent = 0.0
         self._next = 0.0  # no look at the curvature before this update
+        self.limit = math.inf  # a loss from here on is to be heard at once
+        self._stalled = False
         self._heard, self._gap = -math.inf, math.inf  # when the last loss came, and the shortest time between two
         self._cost: float | None = None  # seconds that the last look at the curvature took
 
-    def hear(self, loss: float) -> None:
-        """Take the next loss."""
-        self.spiked = self.pace.add(loss)
+    def hear(self, losses: Sequence[float]) -> None:
+        """Take the next losses; the last one may be a spike."""
+        for loss in losses:
+            self.spiked = self.pace.add(loss)
+        self.limit, self._stalled = self.pace.limit, self.pace.stalled
         now = self.clock()
-        self._gap, self._heard = min(self._gap, now - self._heard), now
+        self._gap, self._heard = min(self._gap, (now - self._heard) / len(losses)), now
 
     def meet(self, key: int, optimizer: Optimizer) -> None:
         """Take note of an optimizer and its number."""
@@ -63,7 +67,7 @@ class Lookout:
 
     def due(self, step: int) -> bool:
         """Whether the curvature should be looked at: descent stalls, and the last look is some time ago."""
-        return step >= self._next and (self.pace.stalled or self.ahead)
+        return step >= self._next and (self._stalled or self.ahead)
 
     def curvature(self, loss: Tensor, step: int, elapsed: float) -> None:
         """Take the curvature of this batch's loss, if its share of the time allows.

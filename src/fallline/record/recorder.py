@@ -33,13 +33,14 @@ from fallline.record.modes import modes
 from fallline.record.operations import ACTIVATIONS
 from fallline.record.sample import Sample
 from fallline.record.schedule import FIRST, Schedule
-from fallline.record.store import Store, cell
+from fallline.record.store import FLUSH_SECONDS, Store, cell
 
 BUDGET = 0.03  # share of the training's time that watching may take
 BACKWARDS = 64  # most of one update that are measured densely
 STARTS = 1000  # parameters whose start is kept also when they are gone
 SPARE = 2**24  # entries of memory kept for the next copies of the parameters
 CAREFUL = 50  # updates at the start that are looked at more closely
+TOGETHER = 16  # updates handed over at once, and four times as many where their losses are on a device
 
 Hook = Callable[..., Any]
 
@@ -99,7 +100,9 @@ class Recorder:
         self._samples = 0
         self._streaks: dict[int, Tensor] = {}
         self._start: dict[int, Tensor] = {}
-        self._rows: list[tuple[Any, ...]] = []
+        self._rows: list[tuple[Any, ...]] = []  # of the last updates, not yet handed over
+        self._settled = -math.inf  # when rows were handed over last
+        self._unheard: list[float] = []  # losses that the lookout has not been told
         # gradients carried over a step
         self._sentinels: dict[int, weakref.ref[Tensor]] = {}
         self._stale: dict[int, bool] = {}
@@ -140,7 +143,7 @@ class Recorder:
         if not self._broken:
             self._guard(self._report_backward)
         try:
-            self._settle()
+            self._settle(self.clock())
         except Exception as error:  # a device that failed keeps its numbers
             self._give_up(error)
         now = self.clock()
@@ -279,11 +282,18 @@ class Recorder:
             _, unscaled, scale = self._scaled
         value: Any = unscaled.item() if loss.is_cpu else unscaled.detach().clone()
         self._losses.add(value)
-        if isinstance(value, float):
-            self._lookout.hear(value)
-        if not self._broken and isinstance(value, float) and not math.isfinite(value) and not self._report_backward():
-            self._report_birth(loss, value)
+        if not isinstance(value, float):
+            return scale
+        self._unheard.append(value)
+        if not value < self._lookout.limit or self._sample is not None or self.step < CAREFUL:
+            self._tell_lookout()  # of an ordinary one it hears later, with the next ones
+            if not self._broken and not math.isfinite(value) and not self._report_backward():
+                self._report_birth(loss, value)
         return scale
+
+    def _tell_lookout(self) -> None:
+        heard, self._unheard = self._unheard, []
+        self._lookout.hear(heard)
 
     def _observe(self, loss: Tensor, sample: Sample, scale: Tensor | None) -> list[Any]:
         graph = autograd.read(loss)
@@ -291,7 +301,7 @@ class Recorder:
             return []
         self.catalog.learn(graph, self.step)
         if not loss.is_cpu:
-            self._lookout.hear(float(loss.detach()))
+            self._lookout.hear([float(loss.detach())])
             self._lookout.spiked = False  # it is too late to describe its batch
         handles = []
         for call in graph.calls:
@@ -544,29 +554,27 @@ class Recorder:
         began = self._began if self._began is not None else now
         losses, self._losses = self._losses, Losses()
         loss = self._last_loss = losses.sum / losses.count if losses.count else self._last_loss
-        known = not isinstance(loss, Tensor)
-        row = (self.step, optimizer, cell(loss) if known else loss, rate, losses.count, now - began)
-        if known and not self._rows:
-            self.store.put("steps", row)
-        else:
-            self._rows.append(row)
-            if len(self._rows) >= 64 or self._sample is not None or self.store.due:
-                self._settle()
+        self._rows.append((self.step, optimizer, loss, rate, losses.count, now - began))
+        together = TOGETHER * (4 if isinstance(loss, Tensor) else 1)
+        if len(self._rows) >= together or self._sample is not None or now >= self._settled + FLUSH_SECONDS:
+            self._settle(now)
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
         dense = self._schedule.dense(self._sample is not None, optimizer, self.step, self.spent, now - began)
         self._sample = Sample() if dense else None
         self.step += 1
-        self.store.tick()
 
-    def _settle(self) -> None:
-        """Write the rows whose losses were left on their device."""
-        rows, self._rows = self._rows, []
-        waiting = [row[2] for row in rows if isinstance(row[2], Tensor)]
-        values = iter(measure.to_floats(waiting))
-        for row in rows:
-            loss = cell(next(values)) if isinstance(row[2], Tensor) else row[2]
-            self.store.put("steps", (*row[:2], loss, *row[3:]))
+    def _settle(self, now: float) -> None:
+        """Hand the rows over, with the losses that were left on their device."""
+        rows, self._rows, self._settled = self._rows, [], now
+        values = iter(measure.to_floats([row[2] for row in rows if isinstance(row[2], Tensor)]))
+        for step, optimizer, loss, *rest in rows:
+            value = next(values) if isinstance(loss, Tensor) else loss
+            self.store.put("steps", (step, optimizer, cell(value), *rest))
+        if self._unheard:
+            self._tell_lookout()
+            self._lookout.spiked = False  # it is too late to describe its batch
+        self.store.tick()
 
     def _write_sample(self, sample: Sample, optimizer: int) -> None:
         layers, parameters = sample.rows(self._start)
