@@ -84,7 +84,7 @@ class Recorder:
         self.store, self.clock = store, clock
         self.limit, self.seconds = limit, seconds
         self.catalog = Catalog(store)
-        self._lookout = Lookout(store, self.catalog, clock, ahead)
+        self._lookout = Lookout(store, self.catalog, ahead)
         self.step = 0
         self.spent = 0.0
         self.fault: str | None = None
@@ -100,12 +100,10 @@ class Recorder:
         self._samples = 0
         self._streaks: dict[int, Tensor] = {}
         self._start: dict[int, Tensor] = {}
-        self._rows: list[tuple[Any, ...]] = []  # of the last updates, not yet handed over
-        self._settled = -math.inf  # when rows were handed over last
-        self._unheard: list[float] = []  # losses that the lookout has not been told
+        self._rows, self._settled = list[tuple[Any, ...]](), -math.inf  # not handed over yet, and when they were last
+        self._unheard = list[float]()  # losses that the lookout has not been told
         # gradients carried over a step
-        self._sentinels: dict[int, weakref.ref[Tensor]] = {}
-        self._stale: dict[int, bool] = {}
+        self._sentinels, self._stale = dict[int, weakref.ref[Tensor]](), dict[int, bool]()
         self._used: dict[int, tuple[int, int]] = {}
         self._carried: dict[int, tuple[int, int]] = {}
         # updates written by hand
@@ -331,10 +329,9 @@ class Recorder:
         return sight
 
     def _look_at_curvature(self, loss: Tensor) -> None:
-        began = self._began if self._began is not None else self.clock()
         self._inside = True  # the gradients it takes are none of the training's
         try:
-            self._lookout.curvature(loss, self.step, self.clock() - began)
+            self._lookout.curvature(loss, self.step)
         finally:
             self._inside = False
 
