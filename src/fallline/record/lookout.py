@@ -11,11 +11,12 @@ from typing import Any
 from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
-from fallline.record import batch, hessian, measure
+from fallline.record import batch, hessian
 from fallline.record import graph as autograd
 from fallline.record.catalog import Catalog
 from fallline.record.modes import modes
 from fallline.record.pace import Pace
+from fallline.record.sight import loss_sight
 from fallline.record.store import Store
 
 SPIKES = 20  # most batches with a spike of the loss that are described
@@ -65,7 +66,7 @@ class Lookout:
             return
         self.store.event(
             step, "spike", loss=float(loss.detach()), usual=self.pace.level, rows=batch.worst_rows(loss),
-            target=measure.loss_sight(graph, loss).get("target"), inputs=batch.unusual_rows(graph),
+            target=loss_sight(graph, loss).get("target"), inputs=batch.unusual_rows(graph),
         )  # fmt: skip
 
     def due(self, step: int) -> bool:

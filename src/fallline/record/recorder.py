@@ -24,7 +24,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from fallline.record import batch, measure
+from fallline.record import batch, measure, through_time
 from fallline.record import graph as autograd
 from fallline.record.catalog import Catalog
 from fallline.record.kept import Kept
@@ -33,6 +33,7 @@ from fallline.record.modes import modes
 from fallline.record.operations import ACTIVATIONS
 from fallline.record.sample import Sample
 from fallline.record.schedule import FIRST, Schedule
+from fallline.record.sight import loss_sight
 from fallline.record.store import FLUSH_SECONDS, Store, cell
 
 BUDGET = 0.03  # share of the training's time that watching may take
@@ -312,6 +313,10 @@ class Recorder:
             handles.append(
                 call.node.register_hook(self._safely(functools.partial(self._on_call, sample, layer, call.data, scale)))
             )
+            if through_time.readable(call.node):
+                handles.append(
+                    call.node.register_hook(self._safely(functools.partial(self._on_fused, sample, layer, call.node)))
+                )
             for node in call.activations:
                 hook = functools.partial(self._on_activation, sample, layer, call.kind, autograd.op_name(node))
                 handles.append(node.register_hook(self._safely(hook)))
@@ -320,7 +325,7 @@ class Recorder:
 
     def _sight(self, graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
         """What stands at the loss, how dropout and batch norm acted, and at first what flowed in."""
-        sight = measure.loss_sight(graph, loss, scale)
+        sight = loss_sight(graph, loss, scale)
         sight["modes"] = [{**mode, "after": self.catalog.name_of(weight)} for mode, weight in modes(graph)]
         if self._samples < FIRST:
             sight["inputs"] = [
@@ -345,12 +350,22 @@ class Recorder:
         before: Sequence[Any],
     ) -> None:
         """One use of a layer: ``before`` holds the gradient at its output, ``after`` those at its inputs."""
-        found = [("grad_out", before[0])] if before else []
+        found = [("grad_out", next((gradient for gradient in before if gradient is not None), None))]
         found += [("grad_in", after[position]) for position in data if position < len(after)]
         for name, gradient in found:
             if gradient is not None:
                 norm = measure.norm(gradient)
                 sample.add(layer, name, norm if scale is None else norm / scale.to(norm.device))
+
+    def _on_fused(
+        self, sample: Sample, layer: int, node: autograd.Node, after: Sequence[Any], before: Sequence[Any]
+    ) -> None:
+        found = through_time.gains(node, before)
+        if found is not None:
+            uses, first, last = found
+            sample.times[layer] = uses
+            sample.add(layer, "first", first)
+            sample.add(layer, "last", last)
 
     def _on_activation(
         self, sample: Sample, layer: int, kind: str, name: str, after: Sequence[Any], before: Sequence[Any]
