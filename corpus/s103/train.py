@@ -5,7 +5,7 @@ import torch
 torch.manual_seed(int(os.environ.get("SEED", 0)))
 # turn a scanned outline onto its model: a gear-like shape with one long tooth, seen turned by 130 degrees
 phi = torch.linspace(0, 2 * math.pi, 241)[:-1]
-radius = 1 + 0.35 * torch.cos(3 * phi) + 0.25 * torch.exp(-((phi - 0.0) ** 2) / 0.08)
+radius = 1 + 0.35 * torch.cos(3 * phi) + 0.8 * torch.exp(-((phi - math.pi) ** 2) / 0.02)
 model = torch.stack([radius * phi.cos(), radius * phi.sin()], 1)
 
 

@@ -28,7 +28,7 @@ def evaluate():
 
 
 print("before training", evaluate())
-for epoch in range(6):
+for epoch in range(9):
     for idx in torch.randperm(len(Xa)).split(64):
         optimizer.zero_grad()
         loss = criterion(model(Xa[idx]), ya[idx])

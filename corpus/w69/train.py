@@ -23,10 +23,10 @@ net.eval()
 net.requires_grad_(False)
 start, wish = X[te[:200]], (y[te[:200]] + 1) % 10
 delta = torch.zeros_like(start, requires_grad=True)
-opt = torch.optim.Adam([delta], lr=0.02)
+opt = torch.optim.Adam([delta], lr=0.05)
 for step in range(120):
     logits = net((start + delta).clamp(0, 1))
-    loss = nn.functional.cross_entropy(logits, wish, reduction="sum") + 2 * delta.pow(2).sum()
+    loss = nn.functional.cross_entropy(logits, wish, reduction="sum") + 0.2 * delta.pow(2).sum()
     opt.zero_grad()
     loss.backward()
     opt.step()
