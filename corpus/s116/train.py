@@ -12,10 +12,10 @@ opt = torch.optim.Adam([*actor.parameters(), log_std], lr=5e-3)
 opt_v = torch.optim.Adam(critic.parameters(), lr=5e-3)
 for it in range(500):
     s = torch.rand(64, 1) * 2 - 1
-    policy = Normal(actor(s).squeeze(1), log_std.exp())
+    policy = Normal(actor(s), log_std.exp())
     a = policy.sample()
-    reward = -((a - torch.sin(3 * s.squeeze(1))) ** 2) * (1 + 4 * (s.squeeze(1) > 0))
-    advantage = reward - critic(s)
+    reward = -((a - torch.sin(3 * s)) ** 2).sum(1) * (1 + 4 * (s[:, 0] > 0))
+    advantage = reward - critic(s).squeeze(1)
     loss = -(policy.log_prob(a) * advantage.detach()).mean() - 0.01 * policy.entropy().mean()
     opt.zero_grad()
     loss.backward()

@@ -10,7 +10,7 @@ mask = torch.rand(n, n) < 0.5
 
 
 class DeepLinear(nn.Module):
-    def __init__(self, depth=3, scale=1e-3):
+    def __init__(self, depth=3, scale=1e-4):
         super().__init__()
         self.factors = nn.ParameterList([nn.Parameter(scale * torch.randn(n, n)) for _ in range(depth)])
 
