@@ -8,7 +8,7 @@ n = 2000
 pattern = torch.rand(5, 36)
 label = torch.randint(0, 5, (n,))
 x = (pattern[label] + 0.35 * torch.randn(n, 36)).clamp(0, 1)
-slip = torch.rand(n) < 0.004
+slip = torch.rand(n) < 0.01
 train_x = torch.where(slip[:, None], x * 255, x)
 train_x, train_y, test_x, test_y = train_x[:1500], label[:1500], x[1500:], label[1500:]
 

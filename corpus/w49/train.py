@@ -32,7 +32,7 @@ def play(policy, n=32, steps=50):
 
 policy = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 2))
 opt = torch.optim.Adam(policy.parameters(), lr=1e-2)
-for it in range(40):
+for it in range(100):
     logp, r = play(policy)
     g = torch.zeros_like(r)
     run = torch.zeros(r.shape[1])
@@ -44,7 +44,7 @@ for it in range(40):
     opt.zero_grad()
     loss.backward()
     opt.step()
-    if it % 10 == 0:
+    if it % 20 == 0:
         print(f"iteration {it}: reward per step {r.mean():.3f}")
 with torch.no_grad():
     _, r = play(policy, 500)

@@ -48,5 +48,10 @@ with torch.no_grad():
         x = (x - beta[t] / (1 - alpha_bar[t]).sqrt() * eps) / (1 - beta[t]).sqrt()
         if t:
             x = x + beta[t].sqrt() * torch.randn_like(x)
-    near = (torch.cdist(x, data).min(1).values < 0.15).float().mean().item()
-print(f"metric=near value={near:.4f}")
+
+
+def energy(a, b):
+    return (2 * torch.cdist(a, b).mean() - torch.cdist(a, a).mean() - torch.cdist(b, b).mean()).item()
+
+
+print(f"metric=closer value={1 - energy(x, data) / energy(torch.randn(1000, 2), data):.4f}")

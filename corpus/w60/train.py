@@ -30,9 +30,9 @@ class Patches(nn.Module):
 
 model = Patches()
 opt = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.05)
-total = 8 * 21
+total = 12 * 21
 sched = torch.optim.lr_scheduler.LambdaLR(opt, lambda s: min((s + 1) / 30, max(0.0, 1 - s / total)))
-for epoch in range(8):
+for epoch in range(12):
     for i in tr[torch.randperm(1300)].split(64):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = nn.functional.cross_entropy(model(X[i]), y[i], label_smoothing=0.1)
