@@ -341,7 +341,7 @@ class Attendant:
 
 def _all_roots() -> list[nn.Module]:
     """The modules that no other module holds."""
-    modules = [found for found in gc.get_objects() if isinstance(found, nn.Module)]
+    modules = [found for found in gc.get_objects() if issubclass(type(found), nn.Module)]  # wakes no lazy object
     held = {id(child) for module in modules for child in module.children()}
     return [module for module in modules if id(module) not in held]
 

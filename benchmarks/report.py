@@ -11,6 +11,7 @@ from typing import Any
 
 from programs import Done, checked
 from rich.table import Table
+from rich.text import Text
 from rows import Judged, Row, same
 
 CURED = 0.95  # of the way from the sick metric to the cured one
@@ -29,17 +30,17 @@ class Sheet:
 
     def rich(self) -> Table:
         """For the terminal; the first column is text, the others are numbers."""
-        table = Table(title=self.title, title_justify="left")
+        table = Table(title=Text(self.title), title_justify="left")
         for number, column in enumerate(self.columns):
             table.add_column(column, justify="right" if number else "left")
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         return table
 
     def markdown(self) -> str:
         """For a page."""
         cells = [self.columns, ("---",) * len(self.columns), *self.rows]
-        return "\n".join(f"| {' | '.join(cell.replace('|', 'or') for cell in row)} |" for row in cells)
+        return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in cells)
 
 
 def publish(page: Path, sheets: Sequence[Sheet]) -> None:
