@@ -6,9 +6,10 @@ Runs SCRIPT under a tool and writes its alarms to FILE, in the tool's own order:
 The program's output and exit status are its own, unless the tool breaks it.
 
 Each tool is attached as its own manual shows, with its own defaults (torch-audit looks every 20 steps instead of every
-1000, of which these programs make too few), just before the first forward pass of an optimizer's model, or with its
-first step where no module is called. What the hooks of a loop are told elsewhere comes from torch: the loss from
-``backward``, batches from the root module's arguments and from the loss functions.
+1000, of which these programs make too few): just before the first forward pass of an optimizer's model, with its first
+step where no module is called, or with the first backward pass where there is no optimizer. What the hooks of a loop
+are told elsewhere comes from torch: the loss from ``backward``, before a GradScaler scales it; batches from the root
+module's arguments and from the loss functions.
 """
 
 from __future__ import annotations
@@ -252,6 +253,8 @@ class Attendant:
         self.peers: dict[int, Peer] = {}  # by the optimizer's id; 0: there is none
         self.loss: float | None = None
         self.inputs: Any = None
+        self._root: nn.Module | None = None  # called last
+        self._scaled: tuple[Any, Any] = None, None  # by a GradScaler, and the loss itself
         self._depth = 0
 
     @contextlib.contextmanager
@@ -265,6 +268,8 @@ class Attendant:
             self._wrap(stack, Optimizer, "__init__", self._made)
             self._wrap(stack, nn.Module, "__call__", self._called)
             self._wrap(stack, torch.autograd, "backward", self._backward)
+            self._wrap(stack, torch.autograd, "grad", self._grad)
+            self._wrap(stack, torch.amp.GradScaler, "scale", self._scale)
             for name in LOSSES:
                 self._wrap(stack, nn.functional, name, self._compared)
             yield
@@ -300,9 +305,36 @@ class Attendant:
             self.inputs = None
         return original(*args, **kwargs)
 
+    def _scale(self, original: Callable[..., Any], scaler: Any, outputs: Any) -> Any:
+        self._scaled = original(scaler, outputs), outputs
+        return self._scaled[0]
+
     def _backward(self, original: Callable[..., Any], tensors: Any, *args: Any, **kwargs: Any) -> None:
+        self._begin_by_hand(tensors)
         original(tensors, *args, **kwargs)
-        loss = tensors if isinstance(tensors, Tensor) else next(iter(tensors))
+        self._take(tensors)
+
+    def _grad(self, original: Callable[..., Any], outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """``torch.autograd.grad`` is a backward pass where an update by hand asks for the gradients of its leaves."""
+        inputs = inputs if isinstance(inputs, Tensor) else tuple(inputs)
+        leaves = all(t.is_leaf for t in ([inputs] if isinstance(inputs, Tensor) else inputs))
+        by_hand = leaves and not self.optimizers
+        if by_hand:
+            self._begin_by_hand(outputs)
+        gradients = original(outputs, inputs, *args, **kwargs)
+        if by_hand:
+            self._take(outputs)
+        return gradients
+
+    def _begin_by_hand(self, tensors: Any) -> None:
+        """Attach to a training without optimizer, that of the model called last or of the loss's leaves."""
+        if not self.peers and not self.optimizers:
+            model = _one(_roots(self._root)) if self._root is not None else Loose(_leaves(_first(tensors)))
+            self.peers[0] = self.kind(model, None)
+
+    def _take(self, tensors: Any) -> None:
+        scaled, own = self._scaled
+        loss = own if tensors is scaled and own is not None else _first(tensors)
         self.loss = float(loss.detach().float().sum())
         if 0 in self.peers:  # nobody says when an update by hand is made
             self._before(self.peers[0])
@@ -310,11 +342,10 @@ class Attendant:
 
     def _attach_to(self, module: nn.Module) -> None:
         """Attach to the training of a module that is about to be called."""
+        self._root = module
         for optimizer in filter(None, (reference() for reference in self.optimizers)):
             if id(optimizer) not in self.peers and _shared(module, optimizer):
                 self._attach(optimizer)
-        if not self.peers and self.loss is not None:  # there was a backward, and no optimizer has this module
-            self.peers[0] = self.kind(_one(_roots(module)), None)
 
     def _attach(self, optimizer: Optimizer) -> None:
         roots = [root for root in _all_roots() if _shared(root, optimizer)]
@@ -353,6 +384,25 @@ def _roots(module: nn.Module) -> list[nn.Module]:
 def _one(roots: list[nn.Module]) -> nn.Module:
     """Several models of one training, as their user would hand them over."""
     return roots[0] if len(roots) == 1 else nn.ModuleList(roots)
+
+
+def _first(tensors: Any) -> Tensor:
+    loss: Tensor = tensors if isinstance(tensors, Tensor) else next(iter(tensors))
+    return loss
+
+
+def _leaves(loss: Tensor) -> list[Tensor]:
+    """The tensors that a loss is to be differentiated by."""
+    found: dict[int, Tensor] = {}
+    seen, waiting = set(), [loss.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            if hasattr(node, "variable"):
+                found[id(node.variable)] = node.variable
+            waiting += [before for before, _ in node.next_functions]
+    return list(found.values())
 
 
 def _shared(module: nn.Module, optimizer: Optimizer) -> bool:

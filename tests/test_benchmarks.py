@@ -216,13 +216,34 @@ def test_each_optimizer_has_its_own(attended: list[Note]) -> None:
     assert [note.told[-1] for note in attended] == ["after", "after"]
 
 
-def test_updates_by_hand(attended: list[Note]) -> None:
+def test_updates_by_hand_of_a_model(attended: list[Note]) -> None:
     model = nn.Linear(1, 1)
     for _ in range(3):
         model(torch.ones(1, 1)).sum().backward()
     (note,) = attended
     assert note.optimizer is None
-    assert note.steps == 2
+    assert note.model is model
+    assert note.steps == 3
+
+
+def test_updates_by_hand_of_tensors(attended: list[Note]) -> None:
+    a, b = (torch.ones(2, requires_grad=True) for _ in range(2))
+    for _ in range(3):
+        gradients = torch.autograd.grad((a * b).sum(), (tensor for tensor in (a, b)))
+        assert [g.tolist() for g in gradients] == [[1, 1], [1, 1]]
+    (note,) = attended
+    assert {id(p) for p in note.model.parameters()} == {id(a), id(b)}
+    assert note.steps == 3
+
+
+def test_a_scaled_loss_is_told_as_it_is(attended: list[Note]) -> None:
+    model, scaler = nn.Linear(1, 1), torch.amp.GradScaler("cpu", init_scale=1024.0)
+    optimizer = torch.optim.SGD(model.parameters())
+    loss = model(torch.ones(1, 1)).sum()
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    (note,) = attended
+    assert note.told == [f"before {loss.item():g} True", "after"]
 
 
 @pytest.mark.slow
