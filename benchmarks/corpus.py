@@ -129,15 +129,21 @@ def main() -> int:
     work, line = (bench.treat, _treatment_line) if args.fix else (bench.diagnose, _diagnosis_line)
     journal = Journal(args.resume or args.out, "fix" if args.fix else "run", resume=args.resume is not None)
     seeds = [int(seed) for seed in args.seeds.split(",")]
-    rows = [row for row in journal.rows(chosen) if row.seed in seeds]
+    rows = [row for row in journal.rows(chosen) if row.seed in seeds and row.peers.keys() >= set(bench.peers)]
     known = {(row.program.id, row.seed) for row in rows}
     jobs = [(p, seed) for p, seed in itertools.product(chosen, seeds) if (p.id, seed) not in known]
     began = time.perf_counter()
-    for count, row in enumerate(_judge(work, jobs, args.jobs), 1):
-        journal.add(row)
-        rows.append(row)
-        left = (time.perf_counter() - began) / count * (len(jobs) - count) / 60
-        console.print(f"[{count}/{len(jobs)}, {left:.0f} min left] {line(row)}", markup=False, soft_wrap=True)
+    try:
+        for count, row in enumerate(_judge(work, jobs, args.jobs), 1):
+            journal.add(row)
+            rows.append(row)
+            left = (time.perf_counter() - began) / count * (len(jobs) - count) / 60
+            console.print(f"[{count}/{len(jobs)}, {left:.0f} min left] {line(row)}", markup=False, soft_wrap=True)
+    except KeyboardInterrupt:
+        console.print(
+            f"interrupted with {len(rows)} rows" + f"; go on with --resume {journal.file}" * bool(journal.file)
+        )
+        return 130
     if not rows:
         console.print("nothing to run")
         return 1

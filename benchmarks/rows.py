@@ -94,9 +94,10 @@ class Journal:
             file.write_text("".join(whole))
 
     def rows(self, chosen: Sequence[Program]) -> list[Row]:
-        """The rows of these programs that are in the file."""
+        """The rows of these programs that are in the file, the last one of each program and seed."""
         by_id = {program.id: program for program in chosen}
-        return [_row(by_id[entry["program"]], entry) for entry in self._entries if entry["program"] in by_id]
+        found = [_row(by_id[entry["program"]], entry) for entry in self._entries if entry["program"] in by_id]
+        return list({(row.program.id, row.seed): row for row in found}.values())
 
     def add(self, row: Row) -> None:
         """Append a row."""

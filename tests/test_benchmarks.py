@@ -73,7 +73,8 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     assert journal.rows([SICK, WELL]) == [whole]
     assert journal.rows([WELL]) == []
     journal.add(row(WELL))
-    assert len(Journal(file, "run", resume=True).rows([SICK, WELL])) == 2
+    journal.add(row(WELL, alarms=("plateau",)))
+    assert Journal(file, "run", resume=True).rows([SICK, WELL]) == [whole, row(WELL, alarms=("plateau",))]
     with pytest.raises(SystemExit, match="holds rows of `run`"):
         Journal(file, "fix", resume=True)
     Journal(file, "fix", resume=False)
