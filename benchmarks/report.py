@@ -94,8 +94,8 @@ def diagnosis(rows: Sequence[Row]) -> tuple[list[Sheet], dict[str, Any]]:
     """The tables, and the numbers that decide."""
     known = [row for row in rows if not row.program.later]
     sheets = [_summary(known), _codes(rows), _missed(known)]
-    if any(row.peers for row in rows):
-        sheets.append(_tools(known))
+    if any(row.peers for row in known):
+        sheets.append(_tools([row for row in known if row.peers]))
     sick, healthy = [r for r in known if r.program.sick], [r for r in known if not r.program.sick]
     result = {
         "sick": len(sick), "first": sum(r.rank == 1 for r in sick), "anywhere": sum(r.rank is not None for r in sick),
