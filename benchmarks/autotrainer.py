@@ -4,8 +4,8 @@ usage: python benchmarks/autotrainer.py SCRIPT
 
 Zhang, Zhai, Ma and Shen, "AUTOTRAINER: An Automatic DNN Training Problem Detection and Repair System", ICSE 2021. It
 knows five symptoms and has a fixed list of repairs for each, which it tries in order, each in a full retraining from
-scratch, until a training shows no symptom any more. Its default order ("balance" in the authors' published code, shiningrain/AUTOTRAINER), with
-the tries of each repair:
+scratch, until a training shows no symptom any more. Its default order, "balance" in the code that the authors
+published (github.com/shiningrain/AUTOTRAINER, utils/repair.py), with the tries of each repair:
 
     vanishing gradient   SELU, ReLU, batch normalisation
     exploding gradient   SELU, ReLU, clipping ×2, tanh, batch normalisation
