@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from fallline.diagnosis.finding import Prescription
 from fallline.treatment import trial as trials
 from fallline.treatment.remedies import BY_NAME
+from fallline.treatment.rewrite import Rewrite, judge, rewrite
 from fallline.treatment.trial import Comparison, Limits, Program, Trial
 from fallline.treatment.ward import Ward
 
@@ -45,6 +46,7 @@ class Fix:
     chosen: tuple[Prescription, ...] | None
     after: Trial | None
     change: str
+    rewrite: Rewrite | None  # the same as an edit of the program's file
     seconds: float
 
 
@@ -68,12 +70,12 @@ def fix(program: Program, root: Path, progress: Progress = lambda message: None)
         comparisons = clinic.singles(candidates(untreated[0]))
         if not any(c.better and c.solved for c in comparisons):
             comparisons += clinic.pairs(comparisons)
-        chosen, confirmations = clinic.choose(comparisons)
+        chosen, confirmations, written = clinic.choose(comparisons)
     change = "\n\n".join(_change(r, untreated[0]) for r in chosen.trial.remedies) if chosen is not None else ""
     return Fix(
         untreated[0], tuple(comparisons), tuple(confirmations),
         chosen.trial.remedies if chosen is not None else None, chosen.trial if chosen is not None else None,
-        change, time.perf_counter() - started,
+        change, written, time.perf_counter() - started,
     )  # fmt: skip
 
 
@@ -153,22 +155,33 @@ class _Clinic:
     def _run(self, remedies: tuple[Prescription, ...], seed: int) -> Trial:
         return trials.run(self.program, remedies, seed, self.limits, self.root, start=self.ward.run)
 
-    def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison]]:
-        """The mildest of the best that is better with every seed."""
+    def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison], Rewrite | None]:
+        """The mildest of the best that is better with every seed, and the edit that does the same."""
         better = [c for c in comparisons if c.better]
         confirmations: list[Comparison] = []
         while better:
             best = min(c.after for c in better)
             chosen = next(c for c in better if c.after <= best + CLOSE * c.scale)
+            written = self.pool.submit(self._rewrite, chosen)  # its trial runs beside that with another seed
             if not self._seedable():
-                return chosen, confirmations
+                return chosen, confirmations, written.result()
             self.progress(f"with another seed: {describe(chosen.trial.remedies)}")
             again = trials.compare(self.untreated[1], self._run(chosen.trial.remedies, SEEDS[1]))
             confirmations.append(again)
             if again.better:
-                return chosen, confirmations
+                return chosen, confirmations, written.result()
             better.remove(chosen)
-        return None, confirmations
+        return None, confirmations, None
+
+    def _rewrite(self, chosen: Comparison) -> Rewrite:
+        untreated = self.untreated[0]
+        assert untreated.run is not None
+        written = rewrite(self.program, chosen.trial.remedies, untreated.run)
+        if written.source is None:
+            return written
+        edited = replace(self.program, source=written.source)
+        trial = trials.run(edited, (), SEEDS[0], self.limits, self.root, start=self.ward.run)
+        return judge(written, chosen, trials.compare(untreated, trial))
 
     def _seedable(self) -> bool:
         """Whether another seed gives another run."""
