@@ -11,7 +11,7 @@ from typing import Any
 
 from fallline.diagnosis.finding import Prescription
 from fallline.record.run import Run
-from fallline.treatment.edits import loop, network, optimizers, start
+from fallline.treatment.edits import data, loop, network, optimizers, start
 from fallline.treatment.edits.script import Script, Unclear
 
 EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
@@ -20,6 +20,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "skip-non-finite": loop.skip_non_finite,
     "skip-spikes": loop.skip_spikes,
     "mode": network.mode,
+    "scale-inputs": data.scale_inputs,
     "match-shapes": loop.match_shapes,
     "output-activation": network.output_activation,
     "learning-rate": optimizers.learning_rate,
@@ -36,7 +37,6 @@ IN_WORDS = {
     "scale-targets": "every place that reads a prediction would have to scale it back",
     "search-start": "the search needs the loss of a whole batch before the loop",
     "shortcut": "forward has to be written anew",
-    "scale-inputs": "it has to be done wherever data are made",
 }
 
 
@@ -51,7 +51,7 @@ def edit(source: bytes, remedies: Sequence[Prescription], run: Run) -> bytes:
     Raises:
         Unclear: there is no single right place for one of them; the message says why.
     """
-    for remedy in remedies:
+    for remedy in sorted(remedies, key=lambda r: r.name == "output-activation"):  # last: the output is told by it
         if remedy.name not in EDITS:
             raise Unclear(IN_WORDS[remedy.name])
         script = Script(source)

@@ -8,7 +8,7 @@ import libcst as cst
 
 from fallline.record.run import Run
 from fallline.treatment.edits import places
-from fallline.treatment.edits.optimizers import with_argument
+from fallline.treatment.edits.arguments import with_argument
 from fallline.treatment.edits.script import Script, Unclear
 from fallline.treatment.remedies import skip_spikes as spikes
 

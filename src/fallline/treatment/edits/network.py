@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import libcst as cst
 
 from fallline.record.run import Run
 from fallline.treatment.edits import loop, places, start
-from fallline.treatment.edits.optimizers import argument, number, with_argument
+from fallline.treatment.edits.arguments import argument, number, rewritten, with_argument
 from fallline.treatment.edits.script import Script, Unclear
 from fallline.treatment.remedies import modes
 
@@ -84,9 +85,9 @@ def mode(script: Script, args: dict[str, Any], run: Run) -> None:
         raise Unclear(f"no {prefix.removeprefix('torch.')} is written in the program")
     for call in found:
         if kind == "dropout":
-            _set_number(script, call, 0, "p", modes.MILD)
+            _set(script, found, call, 0, "p", modes.MILD, run)
         elif kind == "momentum":
-            _set_number(script, call, 2, "momentum", modes.USUAL)
+            _set(script, found, call, 2, "momentum", modes.USUAL, run)
         else:
             name = script.spelled("torch.nn.GroupNorm")
             script.replace(call, f"{name}(1, {script.code(call.args[0].value)})")
@@ -200,11 +201,12 @@ def _remove_module(script: Script, use: cst.Call) -> None:
         script.replace(call, lambda new: new.args[0].value)
 
 
-def _set_number(script: Script, call: cst.Call, position: int, keyword: str, value: float) -> None:
-    """Write a number where it is given, at the call or in the variable that holds it."""
-    given = argument(call, position, keyword)
-    origin = script.assigned(given.value) if given is not None and isinstance(given.value, cst.Name) else None
-    if origin is not None and number(origin) is not None:
-        script.replace(origin, f"{value:g}")
-    else:
+def _set(
+    script: Script, found: Sequence[cst.Call], call: cst.Call, position: int, keyword: str, value: float, run: Run
+) -> None:
+    """Write a number where it is given: at the call, or where the calls that are found have it from."""
+    given = [argument(other, position, keyword) for other in found]
+    own = argument(call, position, keyword)
+    same = [a for a in given if a is not None and own is not None and script.code(a.value) == script.code(own.value)]
+    if own is None or number(own.value) is not None or not rewritten(script, own.value, value, run, len(same)):
         script.replace(call, lambda new: with_argument(new, position, keyword, f"{value:g}"))

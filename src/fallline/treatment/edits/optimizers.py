@@ -10,6 +10,7 @@ import libcst as cst
 
 from fallline.record.run import Run
 from fallline.treatment.edits import places
+from fallline.treatment.edits.arguments import argument, number, rewritten, with_argument
 from fallline.treatment.edits.script import Script, Unclear
 
 KEPT = ("params", "weight_decay")  # arguments that Adam takes over from another optimizer
@@ -31,7 +32,7 @@ def momentum(script: Script, args: dict[str, Any], run: Run) -> None:
     """Another momentum of SGD."""
     call = places.optimizer(script, run)
     given = argument(call, 2, "momentum")
-    if given is not None and _rewritten(script, given.value, args["momentum"], run):
+    if given is not None and number(given.value) is None and rewritten(script, given.value, args["momentum"], run):
         return
     script.replace(call, lambda new: with_argument(new, 2, "momentum", f"{args['momentum']:g}"))
 
@@ -41,7 +42,7 @@ def exchange(script: Script, args: dict[str, Any], run: Run) -> None:
     call = places.optimizer(script, run)
     given = argument(call, 1, "lr")
     value = f"{args['lr']:g}"
-    if given is not None and _rewritten(script, given.value, args["lr"], run):
+    if given is not None and number(given.value) is None and rewritten(script, given.value, args["lr"], run):
         value = script.code(given.value)
     kind = args["to"]
     if isinstance(call.func, cst.Name):
@@ -76,84 +77,15 @@ def register(script: Script, args: dict[str, Any], run: Run) -> None:
     script.remove(statement)
 
 
-# -- arguments ---------------------------------------------------------------------------------------------------------
-
-
-def argument(call: cst.Call, position: int, keyword: str) -> cst.Arg | None:
-    """An argument by its keyword, or by its position."""
-    named = next((a for a in call.args if a.keyword is not None and a.keyword.value == keyword), None)
-    if named is not None or len(call.args) <= position or any(a.keyword or a.star for a in call.args[: position + 1]):
-        return named
-    return call.args[position]
-
-
-def with_argument(call: cst.Call, position: int, keyword: str, value: str) -> cst.Call:
-    """The call with another value for one argument, put last where the call has none."""
-    parsed = cst.parse_expression(value)
-    old = argument(call, position, keyword)
-    if old is not None:
-        return call.with_changes(args=[a.with_changes(value=parsed) if a is old else a for a in call.args])
-    equal = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-    comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    last = [call.args[-1].with_changes(comma=comma)] if call.args else []
-    new = cst.Arg(parsed, keyword=cst.Name(keyword), equal=equal)
-    return call.with_changes(args=[*call.args[:-1], *last, new])
-
-
-def number(node: cst.CSTNode) -> float | None:
-    """The value of a number as it is written, such as ``1e-3`` or ``1 / 8``; None for anything else."""
-    if isinstance(node, (cst.Integer, cst.Float)):
-        return float(node.evaluated_value)
-    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Minus):
-        inner = number(node.expression)
-        return None if inner is None else -inner
-    return None
-
-
 def _give_rate(script: Script, call: cst.Call, lr: float, factor: str, run: Run) -> None:
     given = argument(call, 1, "lr")
     if given is None or number(given.value) is not None:
         script.replace(call, lambda new: with_argument(new, 1, "lr", f"{lr:g}"))
-    elif not _rewritten(script, given.value, lr, run):
+    elif not rewritten(script, given.value, lr, run):
         code = script.code(given.value)
         plain = isinstance(given.value, (cst.Name, cst.Attribute, cst.Subscript, cst.Call))
         text = f"{factor} * {code}" if plain else f"{factor} * ({code})"
         script.replace(call, lambda new: with_argument(new, 1, "lr", text))
-
-
-def _rewritten(script: Script, value: cst.BaseExpression, new: float, run: Run) -> bool:
-    """Write a new number where a variable, a setting or an option gets the old one; False where that is not plain."""
-    place = _origin(script, value, run)
-    if place is None or number(place) is None:
-        return False
-    script.replace(place, f"{new:g}")
-    return True
-
-
-def _origin(script: Script, value: cst.BaseExpression, run: Run) -> cst.CSTNode | None:
-    """Where a value is written that is used in this place alone: a constant, a key of settings, a default option."""
-    if isinstance(value, cst.Name):
-        return script.assigned(value) if script.uses(value) == 1 else None
-    if isinstance(value, cst.Subscript) and isinstance(value.value, cst.Name):
-        settings, key = script.assigned(value.value), script.code(value.slice[0])
-        same = [s for s in script.all(cst.Subscript) if script.code(s) == script.code(value)]
-        if isinstance(settings, cst.Dict) and len(same) == 1:
-            elements = (e for e in settings.elements if isinstance(e, cst.DictElement) and script.code(e.key) == key)
-            return next((e.value for e in elements), None)
-    if isinstance(value, cst.Attribute):
-        return _default(script, value.attr.value, run)
-    return None
-
-
-def _default(script: Script, option: str, run: Run) -> cst.CSTNode | None:
-    """The default of an option of argparse that was not given when the program ran."""
-    given = [str(a).partition("=")[0] for a in run.meta.get("argv", [])]
-    for call in script.methods("add_argument"):
-        names = [script.code(a.value).strip("'\"") for a in call.args if a.keyword is None]
-        default = next((a.value for a in call.args if a.keyword and a.keyword.value == "default"), None)
-        if f"--{option.replace('_', '-')}" in (n.replace("_", "-") for n in names) and default is not None:
-            return default if not set(given) & set(names) else None
-    return None
 
 
 # -- updates by hand ---------------------------------------------------------------------------------------------------

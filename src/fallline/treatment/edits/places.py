@@ -74,10 +74,11 @@ def owner(script: Script, call: cst.Call) -> str:
 def parameters(script: Script, run: Run, made: cst.Call) -> str:
     """What the optimizer trains, written so that it can be read where its step is called."""
     here = script.function(made)
+    given = {p.name.value for p in script.all(cst.Param, here)} if isinstance(here, cst.FunctionDef) else set()
     with contextlib.suppress(Unclear):
         there = script.function(optimizer(script, run))
         name = model(script, run)
-        if there in (here, script.module) or any(p.name.value == name for p in script.all(cst.Param, here)):
+        if there is here or name in given or (there is script.module and owner(script, made) not in given):
             return f"{name}.parameters()"
     return f'[p for group in {owner(script, made)}.param_groups for p in group["params"]]'
 

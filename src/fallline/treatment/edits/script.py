@@ -41,6 +41,7 @@ class Script:
         self._scopes = wrapper.resolve(ScopeProvider)
         self._contexts = wrapper.resolve(ExpressionContextProvider)
         self._nodes = list(_walk(self.module))
+        self._position = {node: number for number, node in enumerate(self._nodes)}
         self._parents = {child: node for node in self._nodes for child in node.children}
         self._replaced: dict[cst.CSTNode, Change] = {}
         self._before: dict[cst.CSTNode, list[str]] = {}
@@ -62,7 +63,10 @@ class Script:
 
         ``nn.init`` is ``torch.nn.init`` after ``from torch import nn``.
         """
-        scope = self._scopes.get(node)
+        dotted = node
+        while isinstance(dotted, cst.Attribute):
+            dotted = dotted.value
+        scope = self._scopes.get(node) if isinstance(dotted, cst.Name) else None
         names = scope.get_qualified_names_for(node) if scope is not None else ()
         found = {name.name for name in names if name.source is QualifiedNameSource.IMPORT}
         return found.pop() if len(found) == 1 else ""
@@ -127,6 +131,12 @@ class Script:
         scope = self._scopes.get(name)
         return sum(len(assignment.references) for assignment in scope[name.value]) if scope is not None else 0
 
+    def parameter(self, name: cst.Name) -> cst.Param | None:
+        """The parameter of a function that a name stands for and that nothing else is assigned to."""
+        scope = self._scopes.get(name)
+        found = [a.node for a in scope[name.value] if isinstance(a, Assignment)] if scope is not None else []
+        return found[0] if len(found) == 1 and isinstance(found[0], cst.Param) else None
+
     def _sole_target(self, name: cst.Name) -> cst.CSTNode | None:
         scope = self._scopes.get(name)
         found = list(scope[name.value]) if scope is not None else []
@@ -142,7 +152,11 @@ class Script:
 
     def follows(self, node: cst.CSTNode, other: cst.CSTNode) -> bool:
         """Whether a node begins after another in the text."""
-        return self._nodes.index(node) > self._nodes.index(other)
+        return self.position(node) > self.position(other)
+
+    def position(self, node: cst.CSTNode) -> int:
+        """A number that grows with the text."""
+        return self._position[node]
 
     def target(self, value: cst.BaseExpression) -> str | None:
         """What the value of an expression is assigned to: the text of the one target."""
