@@ -192,6 +192,41 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -model = nn.Sequential(nn.Linear(8, 8), nn.Sigmoid(), nn.Linear(8, 8))
 +model = nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.Sigmoid(), nn.Linear(8, 8))
 """),
+    "normalise images": (
+        at_loop("nn.Linear(8, 8), nn.Sigmoid()", "nn.Conv2d(3, 8, 3), nn.Sigmoid()"), "normalise",
+        {"weights": NAMES[:1], "units": [8]}, """
+-model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Sigmoid(), nn.Linear(8, 8))
++model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GroupNorm(1, 8), nn.Sigmoid(), nn.Linear(8, 8))
+"""),
+    "normalise in forward": (CLASS + MADE + LOOP, "normalise", {"weights": NAMES[:1], "units": [8]}, """
+-        return self.layer1(torch.sigmoid(self.layer0(x)))
++        return self.layer1(torch.sigmoid(F.layer_norm(self.layer0(x), (8,))))
+"""),
+    "output bias": (USUAL, "output-bias", {"bias": "layer1.bias", "values": [-0.1, -2.3]}, """
++with torch.no_grad():
++    model.layer1.bias.copy_(torch.tensor([-0.1, -2.3]))
+"""),
+    "output bias of one number": (USUAL, "output-bias", {"bias": "2.bias", "values": [12.5]}, """
++nn.init.constant_(model[2].bias, 12.5)
+"""),
+    "forget gate": (USUAL, "forget-bias", {"biases": {"lstm.bias_ih_l0": 16}}, """
++nn.init.ones_(model.lstm.bias_ih_l0[16:32])
+"""),
+    "warm-up": (USUAL, "warm-up", {"steps": 20}, """
++warm_up = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=1 / 20, total_iters=19)
++    warm_up.step()
+"""),
+    "decay": (USUAL, "decay-on-plateau", {"patience": 10}, """
++decay = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=10)
++    decay.step(loss.item())
+"""),
+    "clip by value": (USUAL, "clip-value", {"value": 0.25}, """
++    nn.utils.clip_grad_value_(model.parameters(), clip_value=0.25)
+"""),
+    "the forgotten of two optimizers": (
+        USUAL + "for i in range(9):\n    loss.backward()\n    other.step()\n", "zero-grad", {}, """
++    other.zero_grad()
+"""),
     "noise": (USUAL, "perturb", {"weights": NAMES}, """
 +with torch.no_grad():
 +    for p in model.parameters():
@@ -240,6 +275,8 @@ UNCLEAR: dict[str, tuple[str, str, dict[str, Any], str]] = {
         "something else"),
     "rates of groups": (
         at_loop("model.parameters()", '[{"params": model.parameters(), "lr": 1.0}]'), "learning-rate", RATE, "groups"),
+    "a schedule of its own": (
+        USUAL + "s = torch.optim.lr_scheduler.StepLR(optimizer, 9)\n", "warm-up", {"steps": 20}, "schedule of its own"),
     "shortcut": (USUAL, "shortcut", {"weights": NAMES, "bridge": False}, "forward"),
 }  # fmt: skip
 

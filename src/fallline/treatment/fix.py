@@ -15,7 +15,7 @@ import numpy as np
 
 from fallline.diagnosis.finding import Prescription
 from fallline.treatment import trial as trials
-from fallline.treatment.remedies import BY_NAME
+from fallline.treatment.remedies import BY_NAME, RARE
 from fallline.treatment.rewrite import Rewrite, judge, rewrite
 from fallline.treatment.trial import Comparison, Limits, Program, Trial
 from fallline.treatment.ward import Ward
@@ -80,7 +80,7 @@ def fix(program: Program, root: Path, progress: Progress = lambda message: None)
 
 
 def candidates(untreated: Trial) -> list[Prescription]:
-    """The remedies of all findings: those of the root cause first, then of what follows from it; none twice."""
+    """The remedies of all findings: those of the root cause first, then of what follows from it, then the rare ones."""
     findings = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
     found: dict[str, Prescription] = {}
     for finding in findings:
@@ -88,7 +88,8 @@ def candidates(untreated: Trial) -> list[Prescription]:
             continue
         for remedy in finding.remedies:
             found.setdefault(f"{remedy.name} {sorted(remedy.args.items(), key=str)}", remedy)
-    return list(found.values())[:SINGLES]
+    rare = {remedy.name for remedy in RARE}
+    return sorted(found.values(), key=lambda remedy: remedy.name in rare)[:SINGLES]
 
 
 def _limits(untreated: Trial) -> Limits:

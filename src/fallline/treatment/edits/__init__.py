@@ -31,12 +31,22 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "activation": network.swap_activation,
     "normalise": network.normalise,
     "optimizer": optimizers.exchange,
+    "output-bias": start.output_bias,
+    "forget-bias": start.forget_bias,
+    "warm-up": loop.warm_up,
+    "decay-on-plateau": loop.decay,
+    "clip-value": loop.clip_value,
 }
 # Remedies whose edit has no one shape, and why.
 IN_WORDS = {
     "scale-targets": "every place that reads a prediction would have to scale it back",
     "search-start": "the search needs the loss of a whole batch before the loop",
     "shortcut": "forward has to be written anew",
+    "adaptive-clip": "it is a function of its own",
+    "larger-batch": "the batches may be made in any way",
+    "rollback": "the loop has to keep a copy of the weights",
+    "revive": "the loop has to count for each unit",
+    "unit-variance": "it needs a batch before the loop",
 }
 
 

@@ -10,6 +10,7 @@ from fallline.record.run import Run
 from fallline.treatment.edits import places
 from fallline.treatment.edits.arguments import with_argument
 from fallline.treatment.edits.script import Script, Unclear
+from fallline.treatment.remedies import schedule
 from fallline.treatment.remedies import skip_spikes as spikes
 
 CLIP = "torch.nn.utils.clip_grad_norm_"
@@ -17,12 +18,22 @@ CLIP = "torch.nn.utils.clip_grad_norm_"
 
 def zero_grad(script: Script, args: dict[str, Any], run: Run) -> None:
     """``zero_grad`` before the backward pass, or after the step where several backward passes may belong to one."""
-    step, backward = places.step(script), places.backward(script)
+    step = _unzeroed(script)
     line = f"{places.owner(script, step)}.zero_grad()"
-    if script.parent(script.statement(step)) is script.parent(script.statement(backward)):
-        script.insert_before(backward, line)
+    block = script.parent(script.statement(step))
+    here = [call for call in script.methods("backward") if script.parent(script.statement(call)) is block]
+    if len(here) == 1:
+        script.insert_before(here[0], line)
     else:
         script.insert_after(step, line)
+
+
+def _unzeroed(script: Script) -> cst.Call:
+    """The step of the optimizer that is not zeroed anywhere, where several step."""
+    steps = places.steps(script)
+    zeroed = {places.owner(script, call) for call in script.methods("zero_grad")}
+    forgotten = [step for step in steps if places.owner(script, step) not in zeroed]
+    return forgotten[0] if len(steps) > 1 and len(forgotten) == 1 else places.step(script)
 
 
 def clip(script: Script, args: dict[str, Any], run: Run) -> None:
@@ -36,6 +47,41 @@ def clip(script: Script, args: dict[str, Any], run: Run) -> None:
     script.insert_before(
         step, f"{script.spelled(CLIP)}({places.parameters(script, run, step)}, max_norm={limit})"
     )  # fmt: skip
+
+
+def clip_value(script: Script, args: dict[str, Any], run: Run) -> None:
+    """A line before the step."""
+    step = places.step(script)
+    name = script.spelled("torch.nn.utils.clip_grad_value_")
+    script.insert_before(step, f"{name}({places.parameters(script, run, step)}, clip_value={args['value']:g})")
+
+
+def warm_up(script: Script, args: dict[str, Any], run: Run) -> None:
+    """Torch's schedule after the optimizer, and its step after the optimizer's."""
+    steps = args["steps"]
+    _schedule(script, run, "warm_up", f"LinearLR({{}}, start_factor=1 / {steps}, total_iters={steps - 1})", "")
+
+
+def decay(script: Script, args: dict[str, Any], run: Run) -> None:
+    """The same for a decay, which is told the loss."""
+    call = places.backward(script)
+    told = f"{places.owner(script, call)}.item()"
+    if "(" in places.owner(script, call):
+        raise Unclear("the loss has no name")
+    made = f"ReduceLROnPlateau({{}}, factor={schedule.HALF:g}, patience={args['patience']})"
+    _schedule(script, run, "decay", made, told)
+
+
+def _schedule(script: Script, run: Run, name: str, made: str, told: str) -> None:
+    made_by, step = places.optimizer(script, run), places.step(script)
+    optimizer = script.target(made_by)
+    if script.calls(lambda full: full.startswith(places.SCHEDULER)):
+        raise Unclear("the program has a schedule of its own")
+    if optimizer is None or script.function(made_by) is not script.function(step):
+        raise Unclear("the optimizer is made and used in two functions")
+    maker = script.spelled(places.SCHEDULER.rstrip("."))
+    script.insert_after(made_by, f"{name} = {maker}.{made.format(optimizer)}")
+    script.insert_after(step, f"{name}.step({told})")
 
 
 def skip_non_finite(script: Script, args: dict[str, Any], run: Run) -> None:

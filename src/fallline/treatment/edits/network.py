@@ -10,7 +10,7 @@ import libcst as cst
 from fallline.record.run import Run
 from fallline.treatment.edits import loop, places, start
 from fallline.treatment.edits.arguments import argument, number, rewritten, with_argument
-from fallline.treatment.edits.script import Script, Unclear
+from fallline.treatment.edits.script import Change, Script, Unclear
 from fallline.treatment.remedies import modes
 
 # Module and function of each activation, by the name of its operation.
@@ -58,19 +58,43 @@ def output_activation(script: Script, args: dict[str, Any], run: Run) -> None:
 
 
 def normalise(script: Script, args: dict[str, Any], run: Run) -> None:
-    """``nn.LayerNorm`` between each hidden linear layer and its activation, where both stand in one list."""
-    name = script.spelled("torch.nn.LayerNorm")
-    done = 0
-    for linear in script.calls(lambda full: full == "torch.nn.Linear"):
-        element = script.parent(linear)
-        after = script.beside(element, 1)
-        activation = after.value if after is not None else None
-        if isinstance(activation, cst.Call) and _activation(script, activation) and not _at_output(script, activation):
-            text = f"{name}({script.code(linear.args[1].value)})"
-            script.follow(element, text)
-            done += 1
-    if not done:
+    """A normalisation between each hidden layer and its activation: as a module in a list, or around an argument."""
+    places_in_lists = [
+        (script.parent(layer), layer)
+        for layer in script.calls(lambda name: name.startswith(("torch.nn.Linear", "torch.nn.Conv")))
+        if _feeds_activation(script, script.beside(script.parent(layer), 1))
+    ]
+    for element, layer in places_in_lists:
+        image = script.qualified(layer.func) != "torch.nn.Linear"
+        units = script.code(layer.args[1].value)
+        name = script.spelled("torch.nn.GroupNorm" if image else "torch.nn.LayerNorm")
+        script.follow(element, f"{name}(1, {units})" if image else f"{name}({units})")
+    if not places_in_lists:
+        _normalise_arguments(script, args, run)
+
+
+def _feeds_activation(script: Script, follower: cst.Arg | cst.Element | None) -> bool:
+    call = follower.value if follower is not None else None
+    return isinstance(call, cst.Call) and _activation(script, call) and not _at_output(script, call)
+
+
+def _normalise_arguments(script: Script, args: dict[str, Any], run: Run) -> None:
+    units = set(args["units"])
+    hidden = {layer.activation for layer in run.layers if not layer.output and layer.activation}
+    if len(units) != 1 or len(hidden) != 1 or any(layer.kind == "conv" for layer in run.layers):
+        raise Unclear("the layers and their activations do not stand in one list, and differ")
+    uses = [use for use in _written(script, run, hidden.pop()) if not _at_output(script, use)]
+    if not uses or any(_is_module(script, use) or not script.qualified(use.func) for use in uses):
         raise Unclear("the layers and their activations do not stand in one list")
+    name = script.spelled("torch.nn.functional.layer_norm")
+    for use in uses:
+        value = use.args[0].value
+        script.replace(value, _around(script, name, units))
+
+
+def _around(script: Script, name: str, units: set[int]) -> Change:
+    size = next(iter(units))
+    return lambda new: cst.parse_expression(f"{name}({script.code(new)}, ({size},))")
 
 
 def mode(script: Script, args: dict[str, Any], run: Run) -> None:
@@ -139,7 +163,8 @@ def _at_output(script: Script, call: cst.Call) -> bool:
         outer = script.parent(parent)
         if isinstance(outer, cst.Call) and script.qualified(outer.func) == "torch.nn.Sequential":
             return outer.args[-1] is parent
-        return isinstance(outer, cst.Call) and not script.qualified(outer.func).startswith("torch.nn.Linear")
+        loops = script.loops(places.backward(script))  # in them it is an argument of the loss
+        return isinstance(outer, cst.Call) and any(node in loops for node in script.above(call))
     if isinstance(parent, cst.Element):  # the end of a list that is added to the others after the loop
         listed = script.parent(parent)
         return isinstance(listed, cst.List) and listed.elements[-1] is parent and not script.loops(call)

@@ -52,11 +52,15 @@ def step(script: Script) -> cst.Call:
     Raises:
         Unclear: there is none, or more than one, or it takes a closure.
     """
-    calls = [call for call in script.methods("step") if not _schedules(script, call)]
-    only: cst.Call = _only(calls, "call of optimizer.step()")
+    only: cst.Call = _only(steps(script), "call of optimizer.step()")
     if only.args:
         raise Unclear(f"`{script.code(only)}` does more than a step")
     return only
+
+
+def steps(script: Script) -> list[cst.Call]:
+    """Every call of an optimizer's step, those of schedules left out."""
+    return [call for call in script.methods("step") if not _schedules(script, call)]
 
 
 def backward(script: Script) -> cst.Call:

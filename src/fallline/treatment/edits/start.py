@@ -8,7 +8,7 @@ from typing import Any
 from fallline.record.run import Run
 from fallline.treatment.edits import places
 from fallline.treatment.edits.script import Script, Unclear
-from fallline.treatment.remedies import activation, perturb
+from fallline.treatment.remedies import activation, layers, perturb
 
 FEW = 3  # weights up to which each gets a line of its own
 MODULES = ("Linear", "Conv1d", "Conv2d", "Conv3d")
@@ -39,6 +39,24 @@ def noise(script: Script, args: dict[str, Any], run: Run) -> None:
     )
 
 
+def output_bias(script: Script, args: dict[str, Any], run: Run) -> None:
+    """A line after the model is made."""
+    target = layers.attribute(places.model(script, run), args["bias"])
+    values = [f"{value:g}" for value in args["values"]]
+    if len(values) == 1:
+        places.once_made(script, run, f"{script.spelled('torch.nn.init.constant_')}({target}, {values[0]})")
+    else:
+        made = f"{script.spelled('torch.tensor')}([{', '.join(values)}])"
+        places.once_made(script, run, f"with {script.spelled('torch.no_grad')}():\n    {target}.copy_({made})\n")
+
+
+def forget_bias(script: Script, args: dict[str, Any], run: Run) -> None:
+    """A line for each layer of the LSTM after the model is made."""
+    ones, model = script.spelled("torch.nn.init.ones_"), places.model(script, run)
+    lines = [f"{ones}({layers.attribute(model, name)}[{n}:{2 * n}])" for name, n in args["biases"].items()]
+    places.once_made(script, run, *lines)
+
+
 def start_from(script: Script, schemes: Schemes, biases: list[str], run: Run) -> None:
     """Give each weight the start of its scheme, and each bias zero."""
     owners = {p.model for p in run.parameters if p.name in schemes}
@@ -52,10 +70,10 @@ def start_from(script: Script, schemes: Schemes, biases: list[str], run: Run) ->
     if not by_name and len(others) > FEW:
         raise Unclear(f"{len(schemes)} layers need different weights")
     named = schemes if by_name else others
-    lines = [_call(script, *scheme, attribute(model, name)) for name, scheme in named.items()]
+    lines = [_call(script, *scheme, layers.attribute(model, name)) for name, scheme in named.items()]
     zeros = script.spelled("torch.nn.init.zeros_")
     if by_name:
-        places.once_made(script, run, *lines, *(f"{zeros}({attribute(model, name)})" for name in biases))
+        places.once_made(script, run, *lines, *(f"{zeros}({layers.attribute(model, name)})" for name in biases))
         return
     bias = f"        if module.bias is not None:\n            {zeros}(module.bias)\n" if biases else ""
     loop = (
@@ -63,11 +81,6 @@ def start_from(script: Script, schemes: Schemes, biases: list[str], run: Run) ->
         f"        {_call(script, *common, 'module.weight')}\n{bias}"
     )
     places.once_made(script, run, loop, *lines)
-
-
-def attribute(model: str, name: str) -> str:
-    """How a parameter is written: ``model.features[0].weight``."""
-    return model + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in name.split("."))
 
 
 def _kinds(script: Script, run: Run) -> str:
