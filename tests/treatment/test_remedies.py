@@ -66,6 +66,14 @@ def test_clipping_takes_its_threshold_from_the_run(record: Record) -> None:
     assert proposal[0].args["max_norm"] == pytest.approx(np.percentile(np.linspace(1, 10, 10), 10), rel=0.05)
 
 
+def test_what_is_seldom_the_best_is_tried_last(record: Record) -> None:
+    names = [remedy.name for remedy in candidates(trial(sick(record)))]
+    rare = {remedy.name for remedy in RARE}
+    last = [name for name in names if name in rare]
+    assert last
+    assert names[-len(last) :] == last
+
+
 def trial(run: Any, remedies: tuple[Any, ...] = ()) -> Trial:
     return Trial(remedies, 0, run, prescribe(diagnose(run), run), 0, 1.0)
 

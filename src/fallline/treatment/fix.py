@@ -28,6 +28,8 @@ PAIRS = 4  # combinations of two
 SEEDS = (0, 1)
 CLOSE = 0.005  # of the scale: among remedies this close to the best the mildest is chosen
 
+LAST = frozenset(remedy.name for remedy in RARE)  # tried only where none before is better than no remedy
+
 Progress = Callable[[str], None]
 
 # Remedies that set the same thing: no use together.
@@ -88,8 +90,7 @@ def candidates(untreated: Trial) -> list[Prescription]:
             continue
         for remedy in finding.remedies:
             found.setdefault(f"{remedy.name} {sorted(remedy.args.items(), key=str)}", remedy)
-    rare = {remedy.name for remedy in RARE}
-    return sorted(found.values(), key=lambda remedy: remedy.name in rare)[:SINGLES]
+    return sorted(found.values(), key=lambda remedy: remedy.name in LAST)[:SINGLES]
 
 
 def _limits(untreated: Trial) -> Limits:
@@ -144,6 +145,8 @@ class _Clinic:
         began = time.perf_counter()
         for start in range(0, len(combinations), self.workers):
             batch = combinations[start : start + self.workers]
+            if all(r.name in LAST for r in batch[0]) and any(c.better for c in results):
+                break
             for number, remedies in enumerate(batch, start + 1):
                 self.progress(f"trial {number} of {len(combinations)}: {describe(remedies)}")
             done = self.pool.map(lambda remedies: self._run(remedies, SEEDS[0]), batch)
