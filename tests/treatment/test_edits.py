@@ -76,11 +76,16 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -parser.add_argument("--lr", type=float, default=0.1)
 +parser.add_argument("--lr", type=float, default=0.01)
 """),
+    "rate of a schedule that was hardly reached": (  # what the run saw is far below what is written
+        at_loop("lr=0.1", "lr=3e-3"), "learning-rate", {"factor": 100.0, "lr": 3e-7}, """
+-optimizer = torch.optim.SGD(model.parameters(), lr=3e-3)
++optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
+"""),
     "rate that a function gets": (
         HEAD + NET + "def train(net, rate=0.1):\n    return torch.optim.SGD(net.parameters(), lr=rate)\n\n"
         "train(model, 3e-1)\n", "learning-rate", RATE, """
 -train(model, 3e-1)
-+train(model, 0.01)
++train(model, 0.03)
 """),
     "rate by hand": (
         HEAD + "lr = 0.5\nfor i in range(9):\n    loss.backward()\n    for p in params:\n        p -= lr * p.grad\n",
@@ -323,6 +328,15 @@ def test_deeper_networks_start_from_a_loop(record: Callable[[], Any]) -> None:
         "+            nn.init.zeros_(module.bias)",
         "+nn.init.xavier_normal_(model.layer5.weight)",
     ]
+
+
+def test_an_option_that_was_given_is_not_a_default(record: Callable[[], Any]) -> None:
+    made = record().chain(2).losses([1.0])
+    made.meta = {"argv": ["train.py", "--lr=0.1"]}
+    source = at_loop("lr=0.1", "lr=args.lr").replace(NET, f'parser.add_argument("--lr", default=0.1)\n{NET}')
+    assert "+optimizer = torch.optim.SGD(model.parameters(), lr=0.1 * args.lr)\n" in changed(
+        source, "learning-rate", RATE, made.run()
+    )
 
 
 def test_two_remedies_are_written_one_after_the_other(seen: Run) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import libcst as cst
 
 from fallline.record.run import Run
@@ -39,13 +41,15 @@ def number(node: cst.CSTNode) -> float | None:
     return None
 
 
-def rewritten(script: Script, value: cst.BaseExpression, new: float, run: Run, readers: int = 1) -> bool:
-    """Write a new number where a variable, a setting or an option gets the old one.
+def rewritten(
+    script: Script, value: cst.BaseExpression, new: Callable[[float], float], run: Run, readers: int = 1
+) -> bool:
+    """Write a new number where an argument has the old one from: here, a variable, a setting or an option.
 
     Args:
         script: in which.
         value: the expression whose number is to change.
-        new: the number.
+        new: gives the new number for the old one.
         run: tells the options that were given.
         readers: how many places may read the number, since all of them are to get the new one.
 
@@ -53,9 +57,10 @@ def rewritten(script: Script, value: cst.BaseExpression, new: float, run: Run, r
         Whether it could be done: the number is written in one place, and nothing else depends on it.
     """
     place = _origin(script, value, run, readers)
-    if place is None or number(place) is None:
+    old = number(place) if place is not None else None
+    if place is None or old is None:
         return False
-    script.replace(place, f"{new:g}")
+    script.replace(place, f"{new(old):g}")
     return True
 
 

@@ -9,7 +9,7 @@ import libcst as cst
 
 from fallline.record.run import Run
 from fallline.treatment.edits import loop, places, start
-from fallline.treatment.edits.arguments import argument, number, rewritten, with_argument
+from fallline.treatment.edits.arguments import argument, rewritten, with_argument
 from fallline.treatment.edits.script import Change, Script, Unclear
 from fallline.treatment.remedies import modes
 
@@ -233,5 +233,5 @@ def _set(
     given = [argument(other, position, keyword) for other in found]
     own = argument(call, position, keyword)
     same = [a for a in given if a is not None and own is not None and script.code(a.value) == script.code(own.value)]
-    if own is None or number(own.value) is not None or not rewritten(script, own.value, value, run, len(same)):
+    if own is None or not rewritten(script, own.value, lambda _: value, run, len(same)):
         script.replace(call, lambda new: with_argument(new, position, keyword, f"{value:g}"))

@@ -25,16 +25,22 @@ def learning_rate(script: Script, args: dict[str, Any], run: Run) -> None:
     groups = [e for e in script.all(cst.DictElement, call) if script.code(e.key).strip("'\"") == "lr"]
     if groups:
         raise Unclear("parameter groups have rates of their own")
-    _give_rate(script, call, args["lr"], f"{args['factor']:g}", run)
+    factor, given = float(args["factor"]), argument(call, 1, "lr")
+    if given is None:
+        script.replace(call, lambda new: with_argument(new, 1, "lr", f"{args['lr']:g}"))
+    elif not rewritten(script, given.value, lambda old: _short(old * factor), run):
+        code = script.code(given.value)
+        plain = isinstance(given.value, (cst.Name, cst.Attribute, cst.Subscript, cst.Call))
+        text = f"{factor:g} * {code}" if plain else f"{factor:g} * ({code})"
+        script.replace(call, lambda new: with_argument(new, 1, "lr", text))
 
 
 def momentum(script: Script, args: dict[str, Any], run: Run) -> None:
     """Another momentum of SGD."""
     call = places.optimizer(script, run)
     given = argument(call, 2, "momentum")
-    if given is not None and number(given.value) is None and rewritten(script, given.value, args["momentum"], run):
-        return
-    script.replace(call, lambda new: with_argument(new, 2, "momentum", f"{args['momentum']:g}"))
+    if given is None or not rewritten(script, given.value, lambda _: args["momentum"], run):
+        script.replace(call, lambda new: with_argument(new, 2, "momentum", f"{args['momentum']:g}"))
 
 
 def exchange(script: Script, args: dict[str, Any], run: Run) -> None:
@@ -42,7 +48,7 @@ def exchange(script: Script, args: dict[str, Any], run: Run) -> None:
     call = places.optimizer(script, run)
     given = argument(call, 1, "lr")
     value = f"{args['lr']:g}"
-    if given is not None and number(given.value) is None and rewritten(script, given.value, args["lr"], run):
+    if given is not None and number(given.value) is None and rewritten(script, given.value, lambda _: args["lr"], run):
         value = script.code(given.value)
     kind = args["to"]
     if isinstance(call.func, cst.Name):
@@ -77,17 +83,6 @@ def register(script: Script, args: dict[str, Any], run: Run) -> None:
     script.remove(statement)
 
 
-def _give_rate(script: Script, call: cst.Call, lr: float, factor: str, run: Run) -> None:
-    given = argument(call, 1, "lr")
-    if given is None or number(given.value) is not None:
-        script.replace(call, lambda new: with_argument(new, 1, "lr", f"{lr:g}"))
-    elif not rewritten(script, given.value, lr, run):
-        code = script.code(given.value)
-        plain = isinstance(given.value, (cst.Name, cst.Attribute, cst.Subscript, cst.Call))
-        text = f"{factor} * {code}" if plain else f"{factor} * ({code})"
-        script.replace(call, lambda new: with_argument(new, 1, "lr", text))
-
-
 # -- updates by hand ---------------------------------------------------------------------------------------------------
 
 
@@ -105,7 +100,11 @@ def _rate_by_hand(script: Script, factor: float) -> None:
         raise Unclear(f"{texts.pop()} is not a plain number")
     for place in rates if origin is first else [origin]:
         assert place is not None
-        script.replace(place, f"{float(f'{value * factor:.2g}'):g}")
+        script.replace(place, f"{_short(value * factor):g}")
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.2g}")
 
 
 def _times(value: cst.BinaryOperation) -> bool:
