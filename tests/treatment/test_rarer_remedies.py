@@ -188,6 +188,15 @@ def test_accumulated_batches_are_one_large_batch() -> None:
     assert equal(plain, treated)
 
 
+def test_larger_batches_swing_less() -> None:
+    data = noisy(600, rows=2)
+    plain = train(perceptron(2, 1), data, lr=0.2)
+    with under("larger-batch", {"batches": 4}):
+        treated = train(perceptron(2, 1), data, lr=0.2)
+    floor = 0.25  # the noise of the targets
+    assert sum(treated[-200:]) / 200 - floor < 0.5 * (sum(plain[-200:]) / 200 - floor)
+
+
 def test_a_jump_is_undone() -> None:
     data = noisy(100, rows=32)
     data[50] = (1e3 * data[50][0], -1e3 * data[50][1])
@@ -239,6 +248,21 @@ def test_each_layers_output_varies_by_one() -> None:
         loss.backward()  # the weights were changed before the pass that the graph is of
         model(x)
     assert seen == pytest.approx([1.0] * 6, rel=1e-9)
+
+
+def test_a_deep_network_of_tiny_weights_learns_from_unit_variance() -> None:
+    losses = []
+    for treated in (False, True):
+        model = perceptron(2, *[16] * 8, 1)
+        names = [str(2 * i) for i in range(8)]
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(0.1)
+        args = {"weights": [f"{n}.weight" for n in names], "biases": [f"{n}.bias" for n in names]}
+        with under("unit-variance", args) if treated else ExitStack():
+            losses.append(sum(train(model, noisy(150, rows=32), lr=0.05)[-30:]) / 30)
+    assert losses[0] > 4  # the variance of the targets is 5
+    assert losses[1] < 1
 
 
 def test_the_output_starts_at_the_mean_of_the_targets(watched: Callable[..., Run]) -> None:

@@ -10,7 +10,7 @@ import libcst as cst
 from fallline.record.run import Run
 from fallline.treatment.edits import loop, places, start
 from fallline.treatment.edits.arguments import argument, rewritten, with_argument
-from fallline.treatment.edits.script import Change, Script, Unclear
+from fallline.treatment.edits.script import Script, Unclear
 from fallline.treatment.remedies import modes
 
 # Module and function of each activation, by the name of its operation.
@@ -59,23 +59,27 @@ def output_activation(script: Script, args: dict[str, Any], run: Run) -> None:
 
 def normalise(script: Script, args: dict[str, Any], run: Run) -> None:
     """A normalisation between each hidden layer and its activation: as a module in a list, or around an argument."""
-    places_in_lists = [
-        (script.parent(layer), layer)
+    ends = {f"torch.nn.{WRITTEN[x.activation][0]}" for x in run.layers if x.output and x.activation in WRITTEN}
+    listed = [
+        layer
         for layer in script.calls(lambda name: name.startswith(("torch.nn.Linear", "torch.nn.Conv")))
-        if _feeds_activation(script, script.beside(script.parent(layer), 1))
+        if _feeds_activation(script, script.beside(script.parent(layer), 1), ends)
     ]
-    for element, layer in places_in_lists:
+    for layer in listed:
         image = script.qualified(layer.func) != "torch.nn.Linear"
         units = script.code(layer.args[1].value)
         name = script.spelled("torch.nn.GroupNorm" if image else "torch.nn.LayerNorm")
-        script.follow(element, f"{name}(1, {units})" if image else f"{name}({units})")
-    if not places_in_lists:
+        script.follow(script.parent(layer), f"{name}(1, {units})" if image else f"{name}({units})")
+    if not listed:
         _normalise_arguments(script, args, run)
 
 
-def _feeds_activation(script: Script, follower: cst.Arg | cst.Element | None) -> bool:
+def _feeds_activation(script: Script, follower: cst.Arg | cst.Element | None, ends: set[str]) -> bool:
+    """Whether what follows a layer is an activation, and not that at the output, of which the run knows the kind."""
     call = follower.value if follower is not None else None
-    return isinstance(call, cst.Call) and _activation(script, call) and not _at_output(script, call)
+    if not isinstance(call, cst.Call) or not _activation(script, call):
+        return False
+    return script.qualified(call.func) not in ends or not _at_output(script, call)
 
 
 def _normalise_arguments(script: Script, args: dict[str, Any], run: Run) -> None:
@@ -87,14 +91,11 @@ def _normalise_arguments(script: Script, args: dict[str, Any], run: Run) -> None
     if not uses or any(_is_module(script, use) or not script.qualified(use.func) for use in uses):
         raise Unclear("the layers and their activations do not stand in one list")
     name = script.spelled("torch.nn.functional.layer_norm")
+    size = units.pop()
     for use in uses:
-        value = use.args[0].value
-        script.replace(value, _around(script, name, units))
-
-
-def _around(script: Script, name: str, units: set[int]) -> Change:
-    size = next(iter(units))
-    return lambda new: cst.parse_expression(f"{name}({script.code(new)}, ({size},))")
+        script.replace(
+            use.args[0].value, lambda new: cst.parse_expression(f"{name}({script.code(new)}, ({size},))")
+        )  # fmt: skip
 
 
 def mode(script: Script, args: dict[str, Any], run: Run) -> None:
