@@ -356,7 +356,15 @@ def _write(path: Path, text: str) -> None:
         print(f"fallline: cannot write {path}: {error.strerror}", file=sys.stderr)
 
 
-def fix(script: str, args: list[str], module: bool, json_file: Path | None, apply: bool, root: Path) -> int:
+def fix(
+    script: str,
+    args: list[str],
+    module: bool,
+    json_file: Path | None,
+    diff_file: Path | None,
+    apply: bool,
+    root: Path,
+) -> int:
     """Try remedies on a program and report; the exit status is 4 when nothing is better than leaving it alone."""
     from fallline.treatment import fix as treatment
     from fallline.treatment import trial
@@ -379,6 +387,12 @@ def fix(script: str, args: list[str], module: bool, json_file: Path | None, appl
     fix_report.show(result, Path(script).name)
     if json_file is not None:
         _write(json_file, json.dumps(data, indent=1))
+    written = result.rewrite
+    if diff_file is not None and written is not None and written.diff is not None and written.verified:
+        _write(diff_file, written.diff)
+    elif diff_file is not None:
+        reason = written.note if written is not None else "no remedy was chosen"
+        print(f"fallline: no patch in {diff_file}: {reason}", file=sys.stderr)
     if result.chosen is None:
         return 4
     if apply:

@@ -67,13 +67,16 @@ def fix(
     args: Arguments = None,
     module: AsModule = False,
     json_file: JsonFile = None,
+    diff_file: Annotated[
+        Path | None, typer.Option("--diff", metavar="F", help="Write the change as a patch to this file.")
+    ] = None,
     apply: Annotated[bool, typer.Option(help="End with a full run of the program under the chosen remedies.")] = False,
     root: Root = Path("runs"),
 ) -> None:
     """Try remedies on a program, and say which change to make, with the measured effect."""
     from fallline import api
 
-    sys.exit(api.fix(script, args or [], module, json_file, apply, root))
+    sys.exit(api.fix(script, args or [], module, json_file, diff_file, apply, root))
 
 
 @app.command(context_settings=PASS_ON)

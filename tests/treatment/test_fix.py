@@ -35,7 +35,8 @@ def fix(folder: Path, program: str, *options: str) -> tuple[subprocess.Completed
 
 
 def test_a_forgotten_zero_grad_is_found_and_cured(tmp_path: Path) -> None:
-    done, report = fix(tmp_path, HEAD.format(lr=0.05, steps=150, zero="pass"), "--apply")
+    program = HEAD.format(lr=0.05, steps=150, zero="pass")
+    done, report = fix(tmp_path, program, "--apply", "--diff", "fix.patch")
     assert done.returncode == 0, done.stderr
     assert report["chosen"] == [{"name": "zero-grad", "args": {}}]
     assert "optimizer.zero_grad()" in str(report["change"])
@@ -48,6 +49,11 @@ def test_a_forgotten_zero_grad_is_found_and_cured(tmp_path: Path) -> None:
     assert done.stdout.startswith("loss ")  # the program's own output under the remedy, and nothing else
     assert float(done.stdout.split()[1]) < 0.1
     assert {"seed": 1}.items() <= trials[-1].items()  # confirmed with another seed
+    assert (tmp_path / "train.py").read_text() == program
+    assert report["diff_verified"], report["diff_note"]
+    assert (tmp_path / "fix.patch").read_text() == report["diff"]
+    assert "+    optimizer.zero_grad()\n     loss.backward()\n" in str(report["diff"])
+    assert "+    optimizer.zero_grad()" in done.stderr.splitlines()
 
 
 def test_a_healthy_program_is_left_alone(tmp_path: Path) -> None:
@@ -55,6 +61,8 @@ def test_a_healthy_program_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert report["chosen"] is None
     assert report["trials"] == []
+    assert report["diff"] is None
+    assert not report["diff_verified"]
     assert "left alone" in done.stderr
 
 

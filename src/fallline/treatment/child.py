@@ -17,13 +17,16 @@ from fallline.watch import script
 from fallline.watch.session import Session
 
 FOLDER = "folder"  # file beside the description in which the trial says where its record is
+EDITED = "edited.py"  # file beside it that is run in the program's place, under its name and from its folder
 
 
 def main(path: str) -> int:
     """Run the trial that the file at ``path`` describes; the exit status is the program's own."""
     spec = json.loads(Path(path).read_text())
     sys.argv = [spec["program"], *spec["args"]]
-    program = script.load_module(spec["program"]) if spec["module"] else script.load(Path(spec["program"]))
+    edited = Path(path).with_name(EDITED)
+    source = edited.read_bytes() if edited.is_file() else None
+    program = script.load_module(spec["program"]) if spec["module"] else script.load(Path(spec["program"]), source)
     _seed(int(spec["seed"]))
     patient = Patient()
     for remedy in spec["remedies"]:

@@ -8,14 +8,15 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from fallline.diagnosis.finding import Prescription
 from fallline.treatment import trial as trials
-from fallline.treatment.remedies import BY_NAME
+from fallline.treatment.remedies import BY_NAME, RARE
+from fallline.treatment.rewrite import Rewrite, judge, rewrite
 from fallline.treatment.trial import Comparison, Limits, Program, Trial
 from fallline.treatment.ward import Ward
 
@@ -26,6 +27,8 @@ PATIENCE = 100.0  # seconds after which no further one is begun
 PAIRS = 4  # combinations of two
 SEEDS = (0, 1)
 CLOSE = 0.005  # of the scale: among remedies this close to the best the mildest is chosen
+
+LAST = frozenset(remedy.name for remedy in RARE)  # tried only where none before is better than no remedy
 
 Progress = Callable[[str], None]
 
@@ -45,6 +48,7 @@ class Fix:
     chosen: tuple[Prescription, ...] | None
     after: Trial | None
     change: str
+    rewrite: Rewrite | None  # the same as an edit of the program's file
     seconds: float
 
 
@@ -68,17 +72,17 @@ def fix(program: Program, root: Path, progress: Progress = lambda message: None)
         comparisons = clinic.singles(candidates(untreated[0]))
         if not any(c.better and c.solved for c in comparisons):
             comparisons += clinic.pairs(comparisons)
-        chosen, confirmations = clinic.choose(comparisons)
+        chosen, confirmations, written = clinic.choose(comparisons)
     change = "\n\n".join(_change(r, untreated[0]) for r in chosen.trial.remedies) if chosen is not None else ""
     return Fix(
         untreated[0], tuple(comparisons), tuple(confirmations),
         chosen.trial.remedies if chosen is not None else None, chosen.trial if chosen is not None else None,
-        change, time.perf_counter() - started,
+        change, written, time.perf_counter() - started,
     )  # fmt: skip
 
 
 def candidates(untreated: Trial) -> list[Prescription]:
-    """The remedies of all findings: those of the root cause first, then of what follows from it; none twice."""
+    """The remedies of all findings: those of the root cause first, then of what follows from it, then the rare ones."""
     findings = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
     found: dict[str, Prescription] = {}
     for finding in findings:
@@ -86,7 +90,7 @@ def candidates(untreated: Trial) -> list[Prescription]:
             continue
         for remedy in finding.remedies:
             found.setdefault(f"{remedy.name} {sorted(remedy.args.items(), key=str)}", remedy)
-    return list(found.values())[:SINGLES]
+    return sorted(found.values(), key=lambda remedy: remedy.name in LAST)[:SINGLES]
 
 
 def _limits(untreated: Trial) -> Limits:
@@ -141,6 +145,8 @@ class _Clinic:
         began = time.perf_counter()
         for start in range(0, len(combinations), self.workers):
             batch = combinations[start : start + self.workers]
+            if all(r.name in LAST for r in batch[0]) and any(c.better for c in results):
+                break
             for number, remedies in enumerate(batch, start + 1):
                 self.progress(f"trial {number} of {len(combinations)}: {describe(remedies)}")
             done = self.pool.map(lambda remedies: self._run(remedies, SEEDS[0]), batch)
@@ -153,22 +159,33 @@ class _Clinic:
     def _run(self, remedies: tuple[Prescription, ...], seed: int) -> Trial:
         return trials.run(self.program, remedies, seed, self.limits, self.root, start=self.ward.run)
 
-    def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison]]:
-        """The mildest of the best that is better with every seed."""
+    def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison], Rewrite | None]:
+        """The mildest of the best that is better with every seed, and the edit that does the same."""
         better = [c for c in comparisons if c.better]
         confirmations: list[Comparison] = []
         while better:
             best = min(c.after for c in better)
             chosen = next(c for c in better if c.after <= best + CLOSE * c.scale)
+            written = self.pool.submit(self._rewrite, chosen)  # its trial runs beside that with another seed
             if not self._seedable():
-                return chosen, confirmations
+                return chosen, confirmations, written.result()
             self.progress(f"with another seed: {describe(chosen.trial.remedies)}")
             again = trials.compare(self.untreated[1], self._run(chosen.trial.remedies, SEEDS[1]))
             confirmations.append(again)
             if again.better:
-                return chosen, confirmations
+                return chosen, confirmations, written.result()
             better.remove(chosen)
-        return None, confirmations
+        return None, confirmations, None
+
+    def _rewrite(self, chosen: Comparison) -> Rewrite:
+        untreated = self.untreated[0]
+        assert untreated.run is not None
+        written = rewrite(self.program, chosen.trial.remedies, untreated.run)
+        if written.source is None:
+            return written
+        edited = replace(self.program, source=written.source)
+        trial = trials.run(edited, (), SEEDS[0], self.limits, self.root, start=self.ward.run)
+        return judge(written, chosen, trials.compare(untreated, trial))
 
     def _seedable(self) -> bool:
         """Whether another seed gives another run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -50,6 +51,7 @@ class Edit:
     bridge: bool = False  # pass the layer's input on instead of its output
     squeeze: bool | None = None  # while training, take the last dimension away (True) or add one (False)
     scaler: Scaler | None = None  # what its input goes through
+    unit_variance: bool = False  # scale the weight, once, so that the output varies by one
     affine: tuple[float, float] | None = None  # factor and shift of its output
 
 
@@ -88,7 +90,24 @@ class Surgery(TorchFunctionMode):
             return func(*args, **kwargs)
         bias, args = (args[:1], args[1:]) if name == "addmm" else ((), args)  # its bias comes first
         args = self._before(args)
-        return self._after(args, func(*bias, *args, **kwargs))
+        output = func(*bias, *args, **kwargs)
+        if self._fitted(args, output):
+            output = func(*bias, *args, **kwargs)
+        return self._after(args, output)
+
+    def _fitted(self, args: Sequence[Any], output: Tensor) -> bool:
+        """Whether the weight was scaled just now, by the spread of what the layer gives for its first batch."""
+        weight = _weight(args)
+        edit = self.edits.get(id(weight))
+        if weight is None or edit is None or not edit.unit_variance:
+            return False
+        edit.unit_variance = False
+        spread = output.detach().std()
+        if not 0 < float(spread) < math.inf:
+            return False
+        with torch.no_grad():
+            weight.div_(spread)
+        return True
 
     def _before(self, args: Sequence[Any]) -> Sequence[Any]:
         weight = next((w for a in args[1:2] if (w := _leaf(a)) is not None and w.ndim > 1), None)
@@ -96,7 +115,7 @@ class Surgery(TorchFunctionMode):
         return args if edit is None or edit.scaler is None else (edit.scaler(args[0]), *args[1:])
 
     def _after(self, args: Sequence[Any], output: Any) -> Any:
-        weight = next((w for a in args[:2] if (w := _leaf(a)) is not None), None)
+        weight = _weight(args)
         if weight is None:
             return output
         self._current = id(weight)
@@ -112,6 +131,10 @@ class Surgery(TorchFunctionMode):
         if edit.squeeze is not None and torch.is_grad_enabled():
             output = output.squeeze(-1) if edit.squeeze else output.unsqueeze(-1)
         return output
+
+
+def _weight(args: Sequence[Any]) -> Tensor | None:
+    return next((w for a in args[:2] if (w := _leaf(a)) is not None), None)
 
 
 def _leaf(value: Any) -> Tensor | None:

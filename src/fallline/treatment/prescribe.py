@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from fallline.diagnosis.diagnose import Diagnosis
 from fallline.diagnosis.finding import Finding, Prescription
 from fallline.record.run import Run
-from fallline.treatment.remedies import REMEDIES
+from fallline.treatment.remedies import COMMON, RARE
+from fallline.treatment.remedy import Remedy
 
 
 def prescribe(diagnosis: Diagnosis, run: Run) -> Diagnosis:
@@ -16,7 +18,11 @@ def prescribe(diagnosis: Diagnosis, run: Run) -> Diagnosis:
 
 
 def remedies_for(finding: Finding, run: Run) -> tuple[Prescription, ...]:
-    """Every remedy that treats the finding's code: first the first dose of each, then the second ones."""
-    doses = [remedy.propose(finding, run) for remedy in REMEDIES if finding.code in remedy.treats]
+    """Every remedy that treats the finding's code: the first dose of each, the second ones, then the rare remedies."""
+    return (*_doses(COMMON, finding, run), *_doses(RARE, finding, run))
+
+
+def _doses(remedies: Iterable[Remedy], finding: Finding, run: Run) -> tuple[Prescription, ...]:
+    doses = [remedy.propose(finding, run) for remedy in remedies if finding.code in remedy.treats]
     longest = max((len(d) for d in doses), default=0)
     return tuple(dose[i] for i in range(longest) for dose in doses if i < len(dose))

@@ -37,6 +37,7 @@ class Program:
     path: str  # of the script, or the name of a module
     args: tuple[str, ...] = ()
     module: bool = False
+    source: bytes | None = None  # an edited copy, to be run in the place of what the file holds
 
     @property
     def name(self) -> str:
@@ -99,6 +100,8 @@ def run(
         spec["root"] = str(root.absolute()) if keep else folder
         file = Path(folder) / "spec.json"
         file.write_text(json.dumps(spec))
+        if program.source is not None:
+            file.with_name(child.EDITED).write_bytes(program.source)
         ended = start(file, limits.wall)
         seconds = time.perf_counter() - started
         where = file.with_name(child.FOLDER)

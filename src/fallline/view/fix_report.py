@@ -13,8 +13,11 @@ from rich.text import Text
 
 from fallline.diagnosis.finding import text
 from fallline.treatment.fix import Fix, describe
+from fallline.treatment.rewrite import Rewrite
 from fallline.treatment.trial import Comparison, Trial
 from fallline.view import json_report, terminal
+
+SIGNS = {"+++": "bold", "---": "bold", "@@": "cyan", "+": "green", "-": "red"}  # of the lines of a diff
 
 
 def as_json(fix: Fix) -> dict[str, Any]:
@@ -26,6 +29,9 @@ def as_json(fix: Fix) -> dict[str, Any]:
         "chosen": None if fix.chosen is None else [{"name": r.name, "args": r.args} for r in fix.chosen],
         "after": None if fix.after is None else _trial(fix.after),
         "change": fix.change,
+        "diff": None if fix.rewrite is None else fix.rewrite.diff,
+        "diff_verified": fix.rewrite is not None and fix.rewrite.verified,
+        "diff_note": None if fix.rewrite is None else fix.rewrite.note,
         "seconds": fix.seconds,
     }
 
@@ -58,8 +64,23 @@ def show(fix: Fix, program: str) -> None:
     if fix.comparisons:
         console.print(_table(fix), width=width)
     console.print(_verdict(fix), width=width)
-    if fix.change:
+    if fix.rewrite is None or not fix.rewrite.verified:
         console.print(Padding(Text(fix.change), (1, 0, 1, 2)), width=width)
+    if fix.rewrite is not None:
+        _show_rewrite(console, fix.rewrite, program, width)
+
+
+def _show_rewrite(console: Console, written: Rewrite, program: str, width: int) -> None:
+    if written.diff is None:
+        console.print(Text(f"  No diff of {program}: {written.note}."), width=width)
+        return
+    said = f"As a change of {program} ({written.note})" if written.verified else (
+        f"Not verified as a change of {program}, take the words above ({written.note})"
+    )  # fmt: skip
+    console.print(Text(f"\n{said}:\n", style="" if written.verified else "bold yellow"), width=width)
+    for line in written.diff.splitlines():
+        style = next((style for sign, style in SIGNS.items() if line.startswith(sign)), "")
+        console.print(Text(line, style=style), soft_wrap=True)  # whole lines: a patch must stay one
 
 
 def _table(fix: Fix) -> Table:

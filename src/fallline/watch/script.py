@@ -33,14 +33,16 @@ class Ending:
     stopped: bool = False  # by the recorder's limit of updates
 
 
-def load(script: Path) -> Callable[[], None]:
+def load(script: Path, source: bytes | None = None) -> Callable[[], None]:
     """Compile a script; what is returned runs it as ``__main__`` in this process.
+
+    ``source``: run this in the place of what the file holds.
 
     Raises:
         ScriptError: there is no such file, or it is not Python.
     """
     try:
-        source = script.read_bytes()
+        source = script.read_bytes() if source is None else source
     except OSError as error:
         raise ScriptError(f"cannot read {script}: {error.strerror}") from error
     try:

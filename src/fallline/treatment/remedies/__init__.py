@@ -1,8 +1,11 @@
-"""The remedies, the mildest first; the one list."""
+"""The remedies; the one list."""
 
 from __future__ import annotations
 
+from fallline.treatment.remedies.accumulate import Accumulate
 from fallline.treatment.remedies.activation import SwapActivation
+from fallline.treatment.remedies.adaptive_clip import AdaptiveClip, ClipValue
+from fallline.treatment.remedies.biases import ForgetBias, OutputBias
 from fallline.treatment.remedies.clip import Clip
 from fallline.treatment.remedies.initialise import Initialise
 from fallline.treatment.remedies.learning_rate import LearningRate
@@ -13,14 +16,18 @@ from fallline.treatment.remedies.optimizer import ExchangeOptimizer
 from fallline.treatment.remedies.output import MatchShapes, OutputActivation
 from fallline.treatment.remedies.perturb import Perturb, Search
 from fallline.treatment.remedies.register import Register
+from fallline.treatment.remedies.revive import Revive
+from fallline.treatment.remedies.rollback import Rollback
 from fallline.treatment.remedies.scale import ScaleInputs, ScaleTargets
+from fallline.treatment.remedies.schedule import DecayOnPlateau, WarmUp
 from fallline.treatment.remedies.shortcut import Shortcut
 from fallline.treatment.remedies.skip_non_finite import SkipNonFinite
 from fallline.treatment.remedies.skip_spikes import SkipSpikes
+from fallline.treatment.remedies.unit_variance import UnitVariance
 from fallline.treatment.remedies.zero_grad import ZeroGrad
 from fallline.treatment.remedy import Remedy
 
-REMEDIES: tuple[Remedy, ...] = (
+COMMON: tuple[Remedy, ...] = (  # the mildest first
     ZeroGrad(),
     Register(),
     SkipNonFinite(),
@@ -33,6 +40,8 @@ REMEDIES: tuple[Remedy, ...] = (
     LearningRate(),
     Momentum(),
     Clip(),
+    OutputBias(),
+    ForgetBias(),
     Initialise(),
     Perturb(),
     Search(),
@@ -41,4 +50,15 @@ REMEDIES: tuple[Remedy, ...] = (
     Shortcut(),
     ExchangeOptimizer(),
 )
+RARE: tuple[Remedy, ...] = (  # seldom the best: tried where there is time left
+    WarmUp(),
+    DecayOnPlateau(),
+    AdaptiveClip(),
+    ClipValue(),
+    Accumulate(),
+    Rollback(),
+    Revive(),
+    UnitVariance(),
+)
+REMEDIES = (*COMMON, *RARE)
 BY_NAME = {remedy.name: remedy for remedy in REMEDIES}

@@ -71,9 +71,8 @@ class Initialise:
                 _function([f"        {_call(scheme, activation, 'module.weight')}"])
                 + "\nmodel.apply(initialise)  # once, after the model is made"
             )
-        lines = [
-            f"{_call(scheme, activation, _attribute(name))}" for name, (scheme, activation) in args["weights"].items()
-        ]
+        weights = args["weights"].items()
+        lines = [_call(scheme, activation, layers.attribute("model", name)) for name, (scheme, activation) in weights]
         return "with torch.no_grad():  # once, after the model is made\n    " + "\n    ".join(lines)
 
 
@@ -81,11 +80,6 @@ def _function(lines: list[str]) -> str:
     head = "def initialise(module):\n    if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):\n"
     tail = "\n        if module.bias is not None:\n            torch.nn.init.zeros_(module.bias)"
     return head + "\n".join(lines) + tail
-
-
-def _attribute(name: str) -> str:
-    parts = name.split(".")
-    return "model" + "".join(f"[{p}]" if p.isdigit() else f".{p}" for p in parts)
 
 
 def _call(scheme: str, activation: str, target: str) -> str:

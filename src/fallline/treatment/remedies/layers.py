@@ -24,6 +24,11 @@ def bias(run: Run, layer: Layer) -> str | None:
     return wanted if any(p.name == wanted for p in run.parameters) else None
 
 
+def attribute(model: str, name: str) -> str:
+    """How a parameter is written: ``model.features[0].weight``."""
+    return model + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in name.split("."))
+
+
 def listed(names: list[str], most: int = 6) -> str:
     """Names for a sentence."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -48,8 +48,9 @@ class Normalise:
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Where to put which layer."""
+        images = {layers.weight(run, layer) for layer in run.layers if layer.kind == "conv"}
         places = [
-            f"nn.LayerNorm({u}) after {n.removesuffix('.weight')}"
+            f"{f'nn.GroupNorm(1, {u})' if n in images else f'nn.LayerNorm({u})'} after {n.removesuffix('.weight')}"
             for n, u in zip(args["weights"], args["units"], strict=True)
         ]
         return f"Put a normalisation layer between each hidden layer and its activation: {layers.listed(places)}."
