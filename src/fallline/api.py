@@ -33,6 +33,7 @@ from fallline.record.run import Run, RunError, read, runs
 from fallline.record.store import append
 from fallline.training import Request, requested
 from fallline.treatment.prescribe import prescribe
+from fallline.treatment.ward import Ward
 from fallline.view import json_report, terminal
 from fallline.view.export import export as _export
 
@@ -366,9 +367,22 @@ def fix(
     root: Path,
 ) -> int:
     """Try remedies on a program and report; the exit status is 4 when nothing is better than leaving it alone."""
+    with Ward(None if module else Path(script)) as ward:  # it loads PyTorch while this process does
+        return _fix(script, args, module, json_file, diff_file, apply, root, ward)
+
+
+def _fix(
+    script: str,
+    args: list[str],
+    module: bool,
+    json_file: Path | None,
+    diff_file: Path | None,
+    apply: bool,
+    root: Path,
+    ward: Ward,
+) -> int:
     from fallline.treatment import fix as treatment
     from fallline.treatment import trial
-    from fallline.treatment.ward import alone
     from fallline.view import fix_report, progress
     from fallline.watch import script as runner
 
@@ -379,7 +393,7 @@ def fix(
         return 2
     program = trial.Program(script, tuple(args), module)
     with progress.line(Path(script).name) as say:
-        result = treatment.fix(program, root, say)
+        result = treatment.fix(program, root, ward, say)
     data = fix_report.as_json(result)
     if result.before.run is not None:
         trials = [(i, json.dumps(comparison)) for i, comparison in enumerate(data["trials"])]
@@ -396,7 +410,7 @@ def fix(
     if result.chosen is None:
         return 4
     if apply:
-        full = functools.partial(alone, passthrough=True)
+        full = functools.partial(ward.run, passthrough=True)
         return trial.run(program, result.chosen, 0, trial.Limits(), root, keep=True, start=full).exit
     return 0
 

@@ -31,6 +31,7 @@ from fallline.record.kept import Kept
 from fallline.record.lookout import Lookout
 from fallline.record.modes import modes
 from fallline.record.operations import ACTIVATIONS
+from fallline.record.race import Race
 from fallline.record.sample import Sample
 from fallline.record.schedule import FIRST, Schedule
 from fallline.record.sight import loss_sight
@@ -70,7 +71,7 @@ class Recorder:
     Nothing it does changes a number of the training. A fault of its own stops the recorder, not the training.
 
     ``limit``: raise :class:`StopTraining` after this many updates, ``seconds``: after this much training. ``ahead``:
-    take the curvature of the first batch's loss.
+    take the curvature of the first batch's loss. ``bars``: see :class:`Race`.
     """
 
     def __init__(
@@ -81,9 +82,10 @@ class Recorder:
         seconds: float | None = None,
         clock: Callable[[], float] = time.perf_counter,
         ahead: bool = False,
+        bars: Sequence[tuple[int, float]] = (),
     ) -> None:
         self.store, self.clock = store, clock
-        self.limit, self.seconds = limit, seconds
+        self.limit, self.seconds, self.race = limit, seconds, Race(bars)
         self.catalog = Catalog(store)
         self._lookout = Lookout(store, self.catalog, ahead)
         self.step = 0
@@ -535,15 +537,16 @@ class Recorder:
         if not self._in_thread():
             return
         self._guard(self._after_step, optimizer)
-        if self.limit is not None or self.seconds is not None:
+        if self.limit is not None or self.seconds is not None or self.race:
             self._stop_if_enough()
 
     def _stop_if_enough(self) -> None:
         enough = self.limit is not None and self.step >= self.limit
         if self.seconds is not None and self._began is not None:
             enough = enough or self.clock() - self._began > self.seconds
-        if enough:
-            self.store.meta(stopped=True)
+        lost = bool(self.race) and self.race.lost(self.step)
+        if enough or lost:
+            self.store.meta(stopped=True, lost=lost)
             raise StopTraining
 
     def _after_step(self, optimizer: Optimizer) -> None:
@@ -567,6 +570,8 @@ class Recorder:
         losses, self._losses = self._losses, Losses()
         loss = self._last_loss = losses.sum / losses.count if losses.count else self._last_loss
         self._rows.append((self.step, optimizer, loss, rate, losses.count, now - began))
+        if self.race:
+            self.race.note(loss)
         together = TOGETHER * (4 if isinstance(loss, Tensor) else 1)
         if len(self._rows) >= together or self._sample is not None or now >= self._settled + FLUSH_SECONDS:
             self._settle(now)
