@@ -73,6 +73,11 @@ def fix(program: Program, root: Path, progress: Progress = lambda message: None)
         if not any(c.better and c.solved for c in comparisons):
             comparisons += clinic.pairs(comparisons)
         chosen, confirmations, written = clinic.choose(comparisons)
+        if chosen is None and confirmations:  # what was better with one seed alone ended the trials too early
+            tried = [c.trial.remedies for c in comparisons]
+            further = clinic.singles([r for r in candidates(untreated[0]) if (r,) not in tried])
+            chosen, again, written = clinic.choose(further)
+            comparisons, confirmations = comparisons + further, confirmations + again
     change = "\n\n".join(_change(r, untreated[0]) for r in chosen.trial.remedies) if chosen is not None else ""
     return Fix(
         untreated[0], tuple(comparisons), tuple(confirmations),
