@@ -249,6 +249,23 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 +model = Net()
 -model = Net()
 """),
+    "targets of a class": (
+        CLASS.replace("Net", "Sequential") + MADE + LOOP, "scale-targets",
+        {"weights": NAMES[1:], "mean": 40.0, "std": 10.0}, """
+-        return self.layer1(torch.sigmoid(self.layer0(x)))
++        return self.layer1(torch.sigmoid(self.layer0(x))) * 10 + 40
+-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
++optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+"""),
+    "targets of a Sequential": (
+        USUAL + "print(model(z))\n", "scale-targets", {"weights": NAMES[1:], "mean": 40.0, "std": 10.0}, """
+-    loss = F.mse_loss(model(x), y)
++    loss = F.mse_loss(model(x) * 10 + 40, y)
+-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
++optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+-print(model(z))
++print(model(z) * 10 + 40)
+"""),
     "inputs": (
         at_loop("model(x), y", "model(x[i]), y[i]").replace(NET, f"x = torch.rand(9, 8)\n{NET}"),
         "scale-inputs", SCALE, """

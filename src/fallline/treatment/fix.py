@@ -75,6 +75,11 @@ def fix(program: Program, root: Path, ward: Ward, progress: Progress = lambda me
             if not any(c.better and c.solved for c in comparisons):
                 comparisons += clinic.pairs(comparisons)
             chosen, confirmations, written = clinic.choose(comparisons)
+            if chosen is None and confirmations:  # what was better with one seed alone ended the trials too early
+                tried = [c.trial.remedies for c in comparisons]
+                further = clinic.singles([r for r in candidates(untreated[0]) if (r,) not in tried])
+                chosen, again, written = clinic.choose(further)
+                comparisons, confirmations = comparisons + further, confirmations + again
         except BaseException:  # the pool waits for its trials, so they have to end first
             ward.close()
             raise

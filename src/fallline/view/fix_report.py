@@ -64,7 +64,7 @@ def show(fix: Fix, program: str) -> None:
     if fix.comparisons:
         console.print(_table(fix), width=width)
     console.print(_verdict(fix), width=width)
-    if fix.rewrite is None or not fix.rewrite.verified:
+    if fix.change and not (fix.rewrite is not None and fix.rewrite.verified):
         console.print(Padding(Text(fix.change), (1, 0, 1, 2)), width=width)
     if fix.rewrite is not None:
         _show_rewrite(console, fix.rewrite, program, width)

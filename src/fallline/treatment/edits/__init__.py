@@ -21,6 +21,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "skip-spikes": loop.skip_spikes,
     "mode": network.mode,
     "scale-inputs": data.scale_inputs,
+    "scale-targets": data.scale_targets,
     "match-shapes": loop.match_shapes,
     "output-activation": network.output_activation,
     "learning-rate": optimizers.learning_rate,
@@ -39,7 +40,6 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
 }
 # Remedies whose edit has no one shape, and why.
 IN_WORDS = {
-    "scale-targets": "every place that reads a prediction would have to scale it back",
     "search-start": "the search needs the loss of a whole batch before the loop",
     "shortcut": "forward has to be written anew",
     "adaptive-clip": "it is a function of its own",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import libcst as cst
 
 from fallline.record.run import Run
-from fallline.treatment.edits import places
+from fallline.treatment.edits import optimizers, places
 from fallline.treatment.edits.script import Script, Statement, Unclear
 
 LOADER, DATASET = "torch.utils.data.DataLoader", "torch.utils.data.TensorDataset"
@@ -41,6 +42,35 @@ def scale_inputs(script: Script, args: dict[str, Any], run: Run) -> None:
         f"mean, std = {text}.mean({axes}), {text}.std({axes}).clip({LEAST})",
         *(f"{name} = ({name} - mean) / std" for name in names),
     )
+
+
+def scale_targets(script: Script, args: dict[str, Any], run: Run) -> None:
+    """The output in the targets' units, where the model returns it or is called; SGD's rate by the variance.
+
+    So the loss and all predictions keep their units, and the weights take the course they take on scaled targets. An
+    optimizer of Adam's kind does not feel the scale of the gradient.
+    """
+    mean, std = float(args["mean"]), float(args["std"])
+
+    def scaled(old: cst.BaseExpression, alone: bool) -> cst.BaseExpression:
+        code = script.code(old) if isinstance(old, (cst.Call, cst.Name)) else f"({script.code(old)})"
+        text = f"{code} * {std:.4g} + {mean:.4g}"
+        return cst.parse_expression(text if alone else f"({text})")
+
+    kinds = {model.kind for model in run.models}
+    classes = [c for c in script.all(cst.ClassDef) if c.name.value in kinds]
+    returned = [
+        r.value for c in classes for f in script.all(cst.FunctionDef, c) if f.name.value == "forward"
+        for r in script.all(cst.Return, f) if r.value is not None
+    ]  # fmt: skip
+    values: list[cst.BaseExpression] = list(returned) if classes else list(places.model_calls(script, run))
+    if not values or (classes and len(values) != 1):
+        raise Unclear("the model's output is not returned in one place")
+    for value in values:
+        alone = isinstance(script.parent(value), (cst.Arg, cst.Assign, cst.Return))
+        script.replace(value, functools.partial(scaled, alone=alone))
+    if any(t.optimizer.kind == "SGD" for t in run.trainings):
+        optimizers.scale_rate(script, 1 / std**2, run)
 
 
 def _in_loop(script: Script, call: cst.Call, backward: cst.Call) -> bool:

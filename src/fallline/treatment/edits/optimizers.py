@@ -21,17 +21,23 @@ def learning_rate(script: Script, args: dict[str, Any], run: Run) -> None:
     if args["lr"] is None:
         _rate_by_hand(script, float(args["factor"]))
         return
+    if argument(places.optimizer(script, run), 1, "lr") is None:
+        script.replace(places.optimizer(script, run), lambda new: with_argument(new, 1, "lr", f"{args['lr']:g}"))
+    else:
+        scale_rate(script, float(args["factor"]), run)
+
+
+def scale_rate(script: Script, factor: float, run: Run) -> None:
+    """A rate that is given, times a factor: a new number where it is written, or else the factor where it is used."""
     call = places.optimizer(script, run)
+    given = argument(call, 1, "lr")
     groups = [e for e in script.all(cst.DictElement, call) if script.code(e.key).strip("'\"") == "lr"]
-    if groups:
-        raise Unclear("parameter groups have rates of their own")
-    factor, given = float(args["factor"]), argument(call, 1, "lr")
-    if given is None:
-        script.replace(call, lambda new: with_argument(new, 1, "lr", f"{args['lr']:g}"))
-    elif not rewritten(script, given.value, lambda old: _short(old * factor), run):
+    if groups or given is None:
+        raise Unclear("parameter groups have rates of their own" if groups else "the learning rate is not given")
+    if not rewritten(script, given.value, lambda old: _short(old * factor), run):
         code = script.code(given.value)
         plain = isinstance(given.value, (cst.Name, cst.Attribute, cst.Subscript, cst.Call))
-        text = f"{factor:g} * {code}" if plain else f"{factor:g} * ({code})"
+        text = f"{_short(factor):g} * {code}" if plain else f"{_short(factor):g} * ({code})"
         script.replace(call, lambda new: with_argument(new, 1, "lr", text))
 
 
