@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from fallline.record.kept import SMALL, Kept
 from fallline.record.recorder import CAREFUL, Recorder
 from fallline.record.run import Event, Run, read
 from fallline.record.store import Store

@@ -27,7 +27,7 @@ from torch.optim.optimizer import (
 from fallline.record import batch, measure
 from fallline.record import graph as autograd
 from fallline.record.catalog import Catalog
-from fallline.record.kept import Kept
+from fallline.record.inquiry import Inquiry
 from fallline.record.lookout import Lookout
 from fallline.record.modes import modes
 from fallline.record.operations import ACTIVATIONS
@@ -71,6 +71,8 @@ class Recorder:
     take the curvature of the first batch's loss.
     """
 
+    inquires = True  # whether the program's own lines are looked for, and the batch is kept, when a loss is not finite
+
     def __init__(
         self,
         store: Store,
@@ -111,7 +113,7 @@ class Recorder:
         self._asked: dict[tuple[Any, ...], bool] = {}
         self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
         self._broken = False
-        self._kept = Kept()
+        self._inquiry = Inquiry(store, self.catalog)
         # copies of the parameters while a closure runs, and memory for the next ones
         self._copies, self._spare = list[Tensor](), list[Tensor]()
 
@@ -124,7 +126,7 @@ class Recorder:
         self._replace(torch.amp.GradScaler, "scale", self._scale)
         before = register_optimizer_step_pre_hook(_untraced(self._before_any_step))
         after = register_optimizer_step_post_hook(_untraced(self._after_step_or_stop))
-        self._undo += [before.remove, after.remove]
+        self._undo += [before.remove, after.remove, self._inquiry.calls.install()]
         return self
 
     def release(self) -> None:
@@ -137,8 +139,7 @@ class Recorder:
         self.release()
         if self._hand and not self._stepped and self._losses.count:
             self._guard(self._hand_step, True)
-        if not self._broken:
-            self._guard(self._report_backward)
+        self._inquiry.drop()
         try:
             self._settle()
         except Exception as error:  # a device that failed keeps its numbers
@@ -186,7 +187,7 @@ class Recorder:
         """Whether this is the thread that trains."""
         here = threading.get_ident()
         if self._thread is None:
-            self._thread = here
+            self._thread = self._inquiry.calls.thread = here
         return self._thread == here
 
     def _backward(self, original: Hook, tensors: Any, *args: Any, **kwargs: Any) -> Any:
@@ -199,7 +200,7 @@ class Recorder:
         try:
             return original(tensors, *args, **kwargs)
         finally:
-            self._inside = False
+            self._inside, self._inquiry.calls.used = False, True
             for handle in handles or ():
                 handle.remove()
             if not self._stepped:
@@ -219,7 +220,7 @@ class Recorder:
         try:
             gradients = original(outputs, inputs, *args, **kwargs)
         finally:
-            self._inside = False
+            self._inside, self._inquiry.calls.used = False, True
             for handle in handles or ():
                 handle.remove()
         values = gradients.values() if isinstance(gradients, dict) else gradients
@@ -255,6 +256,7 @@ class Recorder:
             return []
         if self._began is None:
             self._began = self.clock()
+        self._inquiry.answer(loss)
         if self._hand and not self._stepped:
             self._hand_step(False)
         if self._sample is not None or self.step < CAREFUL:
@@ -281,8 +283,10 @@ class Recorder:
         self._losses.add(value)
         if isinstance(value, float):
             self._lookout.hear(value)
-        if not self._broken and isinstance(value, float) and not math.isfinite(value) and not self._report_backward():
-            self._report_birth(loss, value)
+        if not self._broken and isinstance(value, float):
+            if not math.isfinite(value):
+                self._report_birth(loss, value)
+            self._inquiry.seen = weakref.ref(loss)
         return scale
 
     def _observe(self, loss: Tensor, sample: Sample, scale: Tensor | None) -> list[Any]:
@@ -376,6 +380,8 @@ class Recorder:
             detail |= {"origin": found.origin, "operation": found.operation, "share": found.share}
             detail["rows"] = list(found.rows)
             detail["parameter"] = self.catalog.name_of(found.parameter)
+        if self.inquires:
+            self._inquiry.loss(self.step, loss, found, detail)
         self.store.event(self.step, "non-finite", **detail)
 
     # -- gradients carried over a step -----------------------------------------------------------------------------
@@ -406,10 +412,9 @@ class Recorder:
             sentinel = min(candidates[:4], key=lambda p: p.numel())
             self._sentinels[key], gradient = weakref.ref(sentinel), sentinel.grad
         if not self._broken and gradient.is_cpu and not cmath.isfinite(_sum(gradient)):
+            self._broken = True
             held = [(p, p.grad) for p in _parameters(optimizer) if p.grad is not None]
-            spoilt = any(not bool(torch.isfinite(p).all()) for p, _ in held)
-            loss = self._losses.last if self._losses.count else ""
-            self._report_bad_gradient(self.step, loss, "parameter" if spoilt else "backward", held)
+            self.store.event(self.step, "non-finite", **self._examine(held))
         if self._sample is not None or self.step < CAREFUL:
             stamp = self._used.get(key)
             carried = self._stale.get(key, False) and stamp is not None
@@ -425,36 +430,37 @@ class Recorder:
         if checked in (3, 10, 30) or checked % 100 == 0:
             self.store.event(self.step, "carried", optimizer=key, checked=checked, stale=stale)
 
-    def _report_backward(self) -> bool:
-        """Look into the gradients of the last steps: was NaN born there? The parameters have taken it over since."""
-        found = self._kept.not_finite()
-        if found is None:
-            return False
-        optimizer, step = found
-        trained = [p for p in _parameters(optimizer) if self.catalog.parameter(p) in self._start]
-        self._report_bad_gradient(step, self._last_loss, "backward", [(p, p) for p in trained])
-        return True
+    def _examine(self, held: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
+        """What can be known of a gradient that is not finite, before it is used."""
+        spoilt = any(not bool(torch.isfinite(p).all()) for p, _ in held)
+        loss = self._losses.last if self._losses.count else ""
+        detail = self._bad_gradient(loss, "parameter" if spoilt else "backward", held)
+        detail["batches"] = self._losses.count
+        if not spoilt:
+            self._inquiry.gradient(self.step, detail)
+        return detail
 
-    def _report_bad_gradient(self, step: int, loss: Any, origin: str, signs: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """``signs``: the parameters, each with the tensor that is not finite where its gradient was not."""
-        self._broken = True
-        bad = {id(p) for p, sign in signs if not bool(torch.isfinite(sign).all())}
-        self.store.event(
-            step,
-            "non-finite",
-            origin=origin,
-            loss=str(loss),
-            operation="",
-            parameters=[self.catalog.name_of(p) for p, _ in signs if id(p) in bad],
-            finite=[self.catalog.name_of(p) for p, _ in signs if id(p) not in bad],
-        )
+    def _bad_gradient(self, loss: Any, origin: str, held: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
+        """``held``: the parameters with their gradients."""
+        bad = {id(p) for p, gradient in held if not bool(torch.isfinite(gradient).all())}
+        return {
+            "origin": origin, "loss": str(loss), "operation": "",
+            "parameters": [self.catalog.name_of(p) for p, _ in held if id(p) in bad],
+            "finite": [self.catalog.name_of(p) for p, _ in held if id(p) not in bad],
+        }  # fmt: skip
 
     # -- optimizer steps -----------------------------------------------------------------------------------------------
 
     def _before_any_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        careful = self._sample is not None or self.step < CAREFUL or not self._kept.suffices(optimizer)
+        careful = self._sample is not None or self.step < CAREFUL or not self._fine(optimizer)
         if careful and self._in_thread():
             self._guard(self._before_step, optimizer, args, kwargs)
+
+    def _fine(self, optimizer: Optimizer) -> bool:
+        """Whether the one gradient that is read of a known optimizer is finite."""
+        key = self.catalog.known(optimizer)
+        gradient = self._sentinel_gradient(key) if key is not None else None
+        return gradient is not None and (not gradient.is_cpu or self._broken or cmath.isfinite(_sum(gradient)))
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._stepped = True
@@ -513,6 +519,7 @@ class Recorder:
         if not self._in_thread():
             return
         self._guard(self._after_step, optimizer)
+        self._inquiry.calls.clear()
         if self.limit is not None or self.seconds is not None:
             self._stop_if_enough()
 
@@ -534,7 +541,6 @@ class Recorder:
             gradient = self._sentinel_gradient(key)
             self._used[key] = (id(gradient), gradient._version) if gradient is not None else (0, 0)
             self._stale[key] = False
-            self._kept.keep(optimizer, gradient, self.step)
         rate = optimizer.param_groups[0].get("lr", math.nan)
         self._finish(key, float(rate))
 
@@ -589,6 +595,9 @@ class Recorder:
         if any(isinstance(p, nn.Parameter) for p, _ in gradients):  # what else has a gradient then is data
             gradients = [(p, g) for p, g in gradients if isinstance(p, nn.Parameter)]
         self._hand = [(weakref.ref(p), measure.sketch(p).clone()) for p, _ in gradients]
+        read = min(gradients[:4], key=lambda pair: pair[1].numel(), default=None)
+        if read is not None and not self._broken and self._scaled is None and _bad(read[1]):
+            self._inquiry.suspect = self._examine(gradients)
         if self._sample is not None:
             self._weigh(self._sample, gradients)
 
@@ -598,12 +607,21 @@ class Recorder:
         for reference, before in self._hand:
             parameter = reference()
             moved = moved or parameter is None or not torch.equal(measure.sketch(parameter), before)
+        suspect, self._inquiry.suspect = self._inquiry.suspect, None
         if moved:
             self.catalog.by_hand()
+            if suspect is not None:
+                self._broken = True
+                self.store.event(self.step, "non-finite", **suspect)
             kept = next((p.grad for r, _ in self._hand if (p := r()) is not None and p.grad is not None), None)
             if not last and (self._sample is not None or self.step < CAREFUL):
                 self._count_carried(0, kept is not None and bool((kept != 0).any()))
             self._finish(0, math.nan)
+
+
+def _bad(gradient: Tensor) -> bool:
+    """Whether a gradient is known not to be finite."""
+    return gradient.is_cpu and not gradient.is_sparse and not cmath.isfinite(_sum(gradient))
 
 
 def _sum(tensor: Tensor) -> Any:

@@ -1,0 +1,145 @@
+"""The calls of a program's models in the forward pass under way, held so that they can be done again.
+
+What a call needs besides the parameters is held by reference, and let go at the update: its inputs, the state of the
+random numbers, and copies of those buffers that a forward pass changes. For that ``torch.nn.Module.__call__`` is
+replaced while a recorder listens. A global forward hook would do as well, but takes the slow path in every module.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+MOST = 8  # calls held at once, the latest
+PROBES = 3  # first calls of a model, in which it is seen whether it draws random numbers and changes buffers
+SPARE = 2**22  # entries of changing buffers that are copied at each call
+
+_is_any_autocast: Callable[[], bool] = torch._C._is_any_autocast_enabled
+
+
+@dataclass(slots=True)
+class Known:
+    """A model that was called, and what its first calls showed."""
+
+    module: weakref.ref[nn.Module]
+    training: bool
+    probes: int = 0
+    draws: bool = False  # random numbers
+    moving: set[str] = field(default_factory=set)  # names of the buffers that it changes
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a model from outside any other model."""
+
+    module: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    code: CodeType  # of the caller
+    instruction: int
+    versions: tuple[int, ...]  # of the tensors among ``args``
+    autocast: torch.dtype | None
+    random: Tensor | None = None
+    buffers: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Calls:
+    """The latest calls from outside any module, with gradients on, since the last backward pass or update."""
+
+    def __init__(self) -> None:
+        self.held: list[Call] = []
+        self.used = False  # whether a backward pass came since: the next call begins a new forward pass
+        self.thread: int | None = None  # the one that trains; any while it is not known
+        self._inside = False
+        self._known: dict[int, Known] = {}
+
+    def install(self) -> Callable[[], None]:
+        """Begin to listen; what is returned ends it."""
+        original, compiling = nn.Module.__call__, torch.compiler.is_dynamo_compiling
+
+        @functools.wraps(original)
+        def called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if compiling() or self._inside or not torch.is_grad_enabled():
+                return original(module, *args, **kwargs)
+            return self._root(original, module, args, kwargs)
+
+        nn.Module.__call__ = called  # type: ignore[method-assign]
+
+        def end() -> None:
+            nn.Module.__call__ = original  # type: ignore[method-assign]
+            self.clear()
+
+        return end
+
+    def clear(self) -> None:
+        """Let go of all calls."""
+        self.held.clear()
+        self.used = False
+
+    def paused(self, paused: bool) -> None:
+        """While paused, no call is held: those of a replay are none of the program's."""
+        self._inside = paused
+
+    def _root(self, original: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: Any) -> Any:
+        if self.thread is not None and threading.get_ident() != self.thread:
+            return original(module, *args, **kwargs)
+        if self.used:
+            self.clear()
+        del self.held[: -MOST + 1]
+        known = self._known.get(id(module))
+        if known is None or known.module() is not module or known.training is not module.training:
+            known = self._meet(module)
+        call = _call(known, module, args, kwargs)
+        self.held.append(call)
+        self._inside = True
+        try:
+            return original(module, *args, **kwargs)
+        finally:
+            self._inside = False
+            if known.probes < PROBES and call.random is not None:
+                _probe(known, call, call.random)
+
+    def _meet(self, module: nn.Module) -> Known:
+        self._known = {key: known for key, known in self._known.items() if known.module() is not None}
+        known = self._known[id(module)] = Known(weakref.ref(module), module.training)
+        return known
+
+
+def _call(known: Known, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    caller, probing = sys._getframe(3), known.probes < PROBES
+    return Call(
+        module, args, kwargs, caller.f_code, caller.f_lasti,
+        tuple([a._version for a in args if type(a) is Tensor]),
+        torch.get_autocast_dtype("cpu") if _is_any_autocast() else None,
+        torch.default_generator.get_state() if probing or known.draws else None,
+        _copies(module, None if probing else known.moving) if probing or known.moving else {},
+    )  # fmt: skip
+
+
+def _copies(module: nn.Module, names: set[str] | None) -> dict[str, Tensor]:
+    """Copies of the buffers that may change (``names``: those that do), as long as they are small together."""
+    copies, room = {}, SPARE
+    for name, buffer in module.named_buffers():
+        if (names is None or name in names) and type(buffer) is Tensor and buffer.numel() <= room:
+            room -= buffer.numel()
+            copies[name] = buffer.detach().clone()
+    return copies
+
+
+def _probe(known: Known, call: Call, random: Tensor) -> None:
+    """See what one of the first calls drew and changed: later only that is copied."""
+    known.probes += 1
+    known.draws = known.draws or not torch.equal(random, torch.default_generator.get_state())
+    buffers = dict(call.module.named_buffers())
+    for name, copy in call.buffers.items():
+        if name in buffers and (buffers[name].shape != copy.shape or not torch.equal(buffers[name], copy)):
+            known.moving.add(name)
