@@ -58,9 +58,17 @@ class Inquiry:
         loss = self.seen() if self.seen is not None else None
         graph = autograd.read(loss) if loss is not None else None
         if not self._again(detail, backward=True) and loss is not None and graph is not None:
-            singular = [node for node in graph.nodes if autograd.op_name(node) in SINGULAR]
+            singular = [node for node in graph.nodes if _singular(node)]
             self._ask(step, loss, singular[-1:], detail)
         self._keep(step, detail)
+
+    def last(self, step: int) -> Detail | None:
+        """The program ended after a forward pass in training that it never used: was it not finite?"""
+        calls, detail = self.calls, Detail(loss="", origin="forward", operation="")
+        if calls.used or not calls.held or not calls.held[-1].module.training or not self._again(detail, False):
+            return None
+        self._keep(step, detail)
+        return detail
 
     # -- doing the calls again --------------------------------------------------------------------------------------
 
@@ -151,6 +159,11 @@ class Inquiry:
             detail["not_kept"] = f"{type(error).__name__}: {str(error)[:200]}"
 
 
+def _singular(node: autograd.Node) -> bool:
+    exponent = getattr(node, "_saved_exponent", None)
+    return autograd.op_name(node) in SINGULAR and not (isinstance(exponent, (int, float)) and exponent >= 1)
+
+
 def _operations(graph: autograd.Graph) -> list[str]:
     return [autograd.op_name(node) for node in graph.nodes]
 
@@ -198,9 +211,9 @@ def _replay(call: Call, backward: bool) -> tuple[Origin | None, Slope | None]:
     module = call.module
     args, kwargs = tree_map_only(Tensor, _copy, (call.args, call.kwargs))
     outside = [(t, "input", str(i)) for i, t in enumerate(tree_leaves((args, kwargs))) if isinstance(t, Tensor)]
-    outside += [(p, "parameter", name) for name, p in module.named_parameters()]
-    outside += [(b, "buffer", name) for name, b in module.named_buffers()]
-    tracer = Tracer(outside, until=sys._getframe(), caller=places.of_code(call.code, call.instruction))
+    tracer = Tracer(
+        [*outside, *replay.parts(module)], until=sys._getframe(), caller=places.of_code(call.code, call.instruction)
+    )
     with replay.untouched([module]), _as_it_was(call), replay.layers_named(tracer, {"": module}):
         with ExitStack() as stack:
             if backward:

@@ -42,6 +42,13 @@ class Batch:
         start = f"state/{root}/"
         return {name.removeprefix(start): t for name, t in self.tensors.items() if name.startswith(start)}
 
+    @property
+    def variables(self) -> dict[str, Tensor]:
+        """The program's variables, by their names."""
+        own = {name.removeprefix("variable/"): t for name, t in self.tensors.items() if name.startswith("variable/")}
+        same = {name: self.tensors[there] for name, there in self.about["same"].items() if there in self.tensors}
+        return own | same
+
     def given(self, structure: Structure, own: Any) -> Any:
         """An input as it was; ``own`` is the program's, taken where the input could not be kept."""
         return _unpack(structure, own, self.tensors)
@@ -87,11 +94,12 @@ def keep(
     """
     box = _Box()
     models = {names(call.module): call.module for call in calls}
-    told = []
+    told, same = [], {}
     for number, call in enumerate(calls):
         inputs: dict[str, Tensor] = {}
         structure = [_pack(part, f"input/{number}/{i}", inputs) for i, part in enumerate((call.args, call.kwargs))]
         box.add(f"the inputs of {names(call.module)}", inputs)
+        same |= {id(tensor): name for name, tensor in inputs.items()}
         told.append({"model": names(call.module), "args": structure[0], "kwargs": structure[1]})
     if calls and calls[0].random is not None:
         box.add("the random numbers", {"random": calls[0].random})
@@ -100,10 +108,12 @@ def keep(
         state = {f"state/{root}/{name}": t for name, t in (*model.named_parameters(), *model.named_buffers())}
         box.add(f"the parameters of {root}", {name: moved.get(name, t) for name, t in state.items() if _dense(t)})
     box.add("the parameters", {f"state//{name}": leaf for name, leaf in leaves.items()})
-    for name, variable in sorted(variables.items(), key=lambda item: item[1].numel()):
+    others = {name: variable for name, variable in variables.items() if id(variable) not in same}
+    for name, variable in sorted(others.items(), key=lambda item: item[1].numel()):
         box.add(f"the variable {name}", {f"variable/{name}": variable})
     said = {
         "schema": SCHEMA, "calls": told, "models": {name: type(m).__name__ for name, m in models.items()},
+        "same": {name: same[id(variable)] for name, variable in variables.items() if id(variable) in same},
         "leaves": list(leaves), "left_out": box.left_out, **about,
     }  # fmt: skip
     save_file(box.tensors, folder / FILE, metadata={"fallline": json.dumps(said)})

@@ -136,6 +136,8 @@ class Recorder:
 
     def stop(self) -> None:
         """Remove everything that was put in place, and hand over what is still pending."""
+        if self.inquires and not self._broken:
+            self._guard(self._look_at_the_last)
         self.release()
         if self._hand and not self._stepped and self._losses.count:
             self._guard(self._hand_step, True)
@@ -147,6 +149,13 @@ class Recorder:
         now = self.clock()
         seconds = now - self._began if self._began is not None else 0.0
         self.store.meta(steps=self.step, overhead_seconds=self.spent, training_seconds=seconds, fault=self.fault)
+
+    def _look_at_the_last(self) -> None:
+        """A program that sees a loss that is not finite may end without going backward."""
+        detail = self._inquiry.last(self.step)
+        if detail is not None:
+            self._broken = True
+            self.store.event(self.step, "non-finite", **detail)
 
     def _replace(self, owner: Any, name: str, replacement: Callable[..., Any]) -> None:
         original = getattr(owner, name)

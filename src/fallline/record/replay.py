@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -26,11 +26,13 @@ from torch.utils._pytree import tree_leaves
 
 from fallline.record import graph as autograd
 from fallline.record import places
+from fallline.record.operations import VIEWS
 from fallline.record.places import Place
 from fallline.record.tape import PLAIN
 
 STEPS = 20_000  # operations that are listed
 MASKED = ("softmax", "logsoftmax", "logsumexp", "attention")  # NaN where everything is masked: that is their own
+MOVES = VIEWS | {"detach"}  # they change no number, and are not listed
 UNFILLED = ("empty", "newempty", "emptylike", "emptystrided", "newemptystrided", "resize")  # memory as it lay there
 
 
@@ -94,8 +96,8 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of its __in
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.listed, self.until, self.caller = listed, until, caller
-        self._outside = {id(tensor): (kind, name) for tensor, kind, name in outside}
-        self._outside_storages = {_storage(tensor): (kind, name) for tensor, kind, name in outside}
+        self._outside: dict[int, tuple[str, str]] = {}  # by the id of a tensor
+        self._outside_storages: dict[int, tuple[str, str]] = {}
         self.steps: list[Step] = []
         self.layer: Callable[[], str] = str
         self.paused = False
@@ -103,6 +105,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of its __in
         self._marks: dict[int, Mark] = {}
         self._storages: dict[int, Mark] = {}  # of what was written through a view
         self._held: list[Tensor] = []  # so that no id is given twice
+        self.know(outside)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -110,10 +113,18 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of its __in
             return func(*args, **kwargs)
         sources = list(numbers((args, kwargs)))
         marks = [mark for tensor in sources if (mark := self.mark(tensor)) is not None]
-        before = _range(sources) if self.listed and sources else None
+        filled = torch.Tag.nondeterministic_seeded in func.tags and func._schema.is_mutable
+        before = _range(sources) if self.listed and sources and not filled else None
         result = func(*args, **kwargs)
         self._look(func, (args, kwargs), result, marks, before)
         return result
+
+    def know(self, outside: Iterable[tuple[Any, str, str]]) -> None:
+        """Take the kind and name of tensors from outside."""
+        for tensor, kind, name in outside:
+            for plain in numbers(tensor):
+                self._held.append(plain)
+                self._outside[id(plain)] = self._outside_storages[_storage(plain)] = (kind, name)
 
     def mark(self, tensor: Tensor) -> Mark | None:
         """What is known of a tensor; None where it is finite."""
@@ -155,7 +166,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of its __in
                 del self._marks[id(tensor)]  # written over
         self._count += 1
         step = None
-        if bad or (self.listed and len(self.steps) < STEPS):
+        if bad or (self.listed and len(self.steps) < STEPS and name not in MOVES):
             step = self._step(name, before, bad or outputs)
         if self.listed and step is not None:
             self.steps.append(step)
@@ -221,6 +232,12 @@ def _range(tensors: Sequence[Tensor]) -> Range:
         if finite.numel():
             low, high = min(float(finite.min()), low), max(float(finite.max()), high)
     return Range(tuple(tensors[0].shape), low, high, bad)
+
+
+def parts(model: nn.Module) -> Iterator[tuple[Tensor, str, str]]:
+    """The parameters and buffers of a model, as a tracer wants to know them."""
+    yield from ((p, "parameter", name) for name, p in model.named_parameters())
+    yield from ((b, "buffer", name) for name, b in model.named_buffers())
 
 
 @contextmanager
