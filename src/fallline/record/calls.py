@@ -1,8 +1,11 @@
 """The calls of a program's models in the forward pass under way, held so that they can be done again.
 
 What a call needs besides the parameters is held by reference, and let go at the update: its inputs, the state of the
-random numbers, and copies of those buffers that a forward pass changes. For that ``torch.nn.Module.__call__`` is
-replaced while a recorder listens. A global forward hook would do as well, but takes the slow path in every module.
+random numbers, and copies of those buffers that a forward pass changes.
+
+While models are looked for, ``torch.nn.Module.__call__`` is replaced. That costs in every call of every module, so once
+the models are known only they are listened to, in the place where a compiled module keeps its own way of being called:
+no copy, pickle or state of the module takes it along.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from torch import Tensor, nn
 MOST = 8  # calls held at once, the latest
 PROBES = 3  # first calls of a model, in which it is seen whether it draws random numbers and changes buffers
 SPARE = 2**22  # entries of changing buffers that are copied at each call
+
+PLACE = "_compiled_call_impl"  # of a module, looked up at each call
 
 _is_any_autocast: Callable[[], bool] = torch._C._is_any_autocast_enabled
 
@@ -59,26 +64,61 @@ class Calls:
         self.held: list[Call] = []
         self.used = False  # whether a backward pass came since: the next call begins a new forward pass
         self.thread: int | None = None  # the one that trains; any while it is not known
-        self._inside = False
+        self._inside = self._listening = False
+        self._original: Callable[..., Any] | None = None  # of Module.__call__, while models are looked for
         self._known: dict[int, Known] = {}
 
     def install(self) -> Callable[[], None]:
         """Begin to listen; what is returned ends it."""
+        self._listening = True
+        self.search()
+        return self._remove
+
+    def search(self) -> None:
+        """Look for models, in every call of every module."""
+        if self._original is not None or not self._listening:
+            return
         original, compiling = nn.Module.__call__, torch.compiler.is_dynamo_compiling
 
         @functools.wraps(original)
         def called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if compiling() or self._inside or not torch.is_grad_enabled():
                 return original(module, *args, **kwargs)
-            return self._root(original, module, args, kwargs)
+            return self.listen(functools.partial(original, module), module, args, kwargs, 2)
 
+        self._original = original
+        self._leave()
         nn.Module.__call__ = called  # type: ignore[method-assign]
 
-        def end() -> None:
-            nn.Module.__call__ = original  # type: ignore[method-assign]
-            self.clear()
+    def settle(self) -> None:
+        """Listen to the models found so far only."""
+        known = [model for k in self._known.values() if (model := k.module()) is not None]
+        if self._original is None or not known:
+            return
+        nn.Module.__call__ = self._original  # type: ignore[method-assign]
+        self._original = None
+        for model in known:
+            vars(model)[PLACE] = Listener(self, weakref.ref(model), vars(model).get(PLACE))
 
-        return end
+    def _leave(self) -> None:
+        """Listen to no model any more."""
+        for known in self._known.values():
+            model = known.module()
+            listener = vars(model).get(PLACE) if model is not None else None
+            if model is None or type(listener) is not Listener or listener.calls is not self:
+                continue
+            if listener.before is None:
+                del vars(model)[PLACE]
+            else:
+                vars(model)[PLACE] = listener.before
+
+    def _remove(self) -> None:
+        self._listening = False
+        self._leave()
+        if self._original is not None:
+            nn.Module.__call__ = self._original  # type: ignore[method-assign]
+            self._original = None
+        self.clear()
 
     def clear(self) -> None:
         """Let go of all calls."""
@@ -89,23 +129,32 @@ class Calls:
         """While paused, no call is held: those of a replay are none of the program's."""
         self._inside = paused
 
-    def _root(self, original: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: Any) -> Any:
+    def listen(self, go: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: Any, depth: int) -> Any:
+        """Call a model by ``go``, and hold what it was called with; its caller is ``depth`` frames above."""
         if self.thread is not None and threading.get_ident() != self.thread:
-            return original(module, *args, **kwargs)
+            return go(*args, **kwargs)
         if self.used:
             self.clear()
-        del self.held[: -MOST + 1]
+        elif len(self.held) >= MOST:
+            del self.held[0]
         known = self._known.get(id(module))
         if known is None or known.module() is not module or known.training is not module.training:
             known = self._meet(module)
-        call = _call(known, module, args, kwargs)
+        caller, probing = sys._getframe(depth), known.probes < PROBES
+        call = Call(
+            module, args, kwargs, caller.f_code, caller.f_lasti,
+            tuple([a._version for a in args if type(a) is Tensor]),
+            torch.get_autocast_dtype("cpu") if _is_any_autocast() else None,
+            torch.default_generator.get_state() if probing or known.draws else None,
+            _copies(module, None if probing else known.moving) if probing or known.moving else {},
+        )  # fmt: skip
         self.held.append(call)
         self._inside = True
         try:
-            return original(module, *args, **kwargs)
+            return go(*args, **kwargs)
         finally:
             self._inside = False
-            if known.probes < PROBES and call.random is not None:
+            if probing and call.random is not None:
                 _probe(known, call, call.random)
 
     def _meet(self, module: nn.Module) -> Known:
@@ -114,15 +163,21 @@ class Calls:
         return known
 
 
-def _call(known: Known, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-    caller, probing = sys._getframe(3), known.probes < PROBES
-    return Call(
-        module, args, kwargs, caller.f_code, caller.f_lasti,
-        tuple([a._version for a in args if type(a) is Tensor]),
-        torch.get_autocast_dtype("cpu") if _is_any_autocast() else None,
-        torch.default_generator.get_state() if probing or known.draws else None,
-        _copies(module, None if probing else known.moving) if probing or known.moving else {},
-    )  # fmt: skip
+class Listener:
+    """What a model is called by while it is listened to."""
+
+    __slots__ = ("before", "calls", "module")
+
+    def __init__(self, calls: Calls, module: weakref.ref[nn.Module], before: Callable[..., Any] | None) -> None:
+        self.calls, self.module, self.before = calls, module, before
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        module = self.module()
+        assert module is not None  # it is calling
+        go = self.before or module._call_impl
+        if self.calls._inside or not torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
+            return go(*args, **kwargs)
+        return self.calls.listen(go, module, args, kwargs, 3)
 
 
 def _copies(module: nn.Module, names: set[str] | None) -> dict[str, Tensor]:

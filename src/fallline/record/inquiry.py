@@ -75,7 +75,7 @@ class Inquiry:
     def _again(self, detail: Detail, backward: bool) -> bool:
         """Whether the birth was found within the models' calls."""
         detail["called"] = _detail(places.innermost(sys._getframe(1)))
-        for call in self.calls.held:
+        for call in reversed(self.calls.held) if backward else self.calls.held:
             self.calls.paused(True)
             try:
                 origin, slope = _replay(call, backward)
@@ -175,11 +175,10 @@ def _detail(place: places.Place | None) -> Detail | None:
 def _namer(calls: Sequence[Call]) -> Callable[[nn.Module], str]:
     """Names for the models that were called: their variables in the program, or their classes."""
     known = {id(module): name for name, module in names.find_modules().items()}
-
-    def name(module: nn.Module) -> str:
-        return known.get(id(module)) or type(module).__name__.lower()
-
-    return name
+    for call in calls:
+        plain = type(call.module).__name__.lower()
+        known.setdefault(id(call.module), plain if plain not in known.values() else f"{plain} {len(known)}")
+    return lambda module: known[id(module)]
 
 
 def _variables(owned: set[int]) -> Iterator[tuple[str, Tensor]]:

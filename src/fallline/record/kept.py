@@ -94,10 +94,12 @@ def keep(
     """
     box = _Box()
     models = {names(call.module): call.module for call in calls}
-    told, same = [], {}
+    told: list[dict[str, Any]] = []
+    same: dict[int, str] = {}  # id of a tensor → the name it is kept under
     for number, call in enumerate(calls):
         inputs: dict[str, Tensor] = {}
-        structure = [_pack(part, f"input/{number}/{i}", inputs) for i, part in enumerate((call.args, call.kwargs))]
+        parts = enumerate((call.args, call.kwargs))
+        structure = [_pack(part, f"input/{number}/{i}", inputs, later=number > 0) for i, part in parts]
         box.add(f"the inputs of {names(call.module)}", inputs)
         same |= {id(tensor): name for name, tensor in inputs.items()}
         told.append({"model": names(call.module), "args": structure[0], "kwargs": structure[1]})
@@ -143,17 +145,17 @@ def load(folder: Path) -> Batch:
         raise KeptError(f"{path} is not a batch that fallline kept, or it is damaged: {error}") from error
 
 
-def _pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Structure:
-    """A value as JSON, with its tensors apart."""
+def _pack(value: Any, name: str, tensors: dict[str, Tensor], later: bool = False) -> Structure:
+    """A value as JSON, with its tensors apart; what was computed on the way to a ``later`` call will be again."""
     if isinstance(value, Tensor):
-        if not _dense(value):
-            return {"other": f"a {value.layout} tensor"}
+        if not _dense(value) or (later and value.grad_fn is not None):
+            return {"other": "computed" if later else f"a {value.layout} tensor"}
         tensors[name] = value
         return {"tensor": name, "grad": value.requires_grad}
     if type(value) in (list, tuple):
-        return {type(value).__name__: [_pack(v, f"{name}.{i}", tensors) for i, v in enumerate(value)]}
+        return {type(value).__name__: [_pack(v, f"{name}.{i}", tensors, later) for i, v in enumerate(value)]}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {"dict": {key: _pack(v, f"{name}.{key}", tensors) for key, v in value.items()}}
+        return {"dict": {key: _pack(v, f"{name}.{key}", tensors, later) for key, v in value.items()}}
     if value is None or isinstance(value, (bool, int, float, str)):
         return {"value": value}
     return {"other": type(value).__name__}

@@ -11,6 +11,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from fallline.record.calls import PLACE, Listener
+
 FRAME_LIMIT = 30  # callers looked at above the one that called backward
 HOLDERS = 3  # references to a frame's variables when nobody else holds them: the frame, ours, getrefcount's
 
@@ -201,5 +203,5 @@ def is_compiled(module: nn.Module) -> bool:
     """Whether ``torch.compile`` stands between the program and this module."""
     dynamo = sys.modules.get("torch._dynamo")  # asking torch for it would import it
     return type(module) is getattr(dynamo, "OptimizedModule", ()) or (
-        getattr(module, "_compiled_call_impl", None) is not None
+        type(getattr(module, PLACE, None)) not in (type(None), Listener)
     )

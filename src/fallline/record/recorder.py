@@ -570,6 +570,8 @@ class Recorder:
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
         dense = self._schedule.dense(self._sample is not None, optimizer, self.step, self.spent, now - began)
+        if dense or self._sample is not None:
+            (self._inquiry.calls.search if dense else self._inquiry.calls.settle)()
         self._sample = Sample() if dense else None
         self.step += 1
         self.store.tick()
