@@ -55,6 +55,7 @@ class Call:
     autocast: torch.dtype | None
     random: Tensor | None = None
     buffers: Mapping[str, Tensor] = field(default_factory=dict)
+    probed: bool = False  # one of the first calls
 
 
 class Calls:
@@ -63,6 +64,7 @@ class Calls:
     def __init__(self) -> None:
         self.held: list[Call] = []
         self.used = False  # whether a backward pass came since: the next call begins a new forward pass
+        self.fault = ""  # of holding a call, the last
         self.thread: int | None = None  # the one that trains; any while it is not known
         self._inside = self._listening = False
         self._original: Callable[..., Any] | None = None  # of Module.__call__, while models are looked for
@@ -133,29 +135,52 @@ class Calls:
         """Call a model by ``go``, and hold what it was called with; its caller is ``depth`` frames above."""
         if self.thread is not None and threading.get_ident() != self.thread:
             return go(*args, **kwargs)
-        if self.used:
-            self.clear()
-        elif len(self.held) >= MOST:
-            del self.held[0]
-        known = self._known.get(id(module))
-        if known is None or known.module() is not module or known.training is not module.training:
-            known = self._meet(module)
-        caller, probing = sys._getframe(depth), known.probes < PROBES
-        call = Call(
-            module, args, kwargs, caller.f_code, caller.f_lasti,
-            tuple([a._version for a in args if type(a) is Tensor]),
-            torch.get_autocast_dtype("cpu") if _is_any_autocast() else None,
-            torch.default_generator.get_state() if probing or known.draws else None,
-            _copies(module, None if probing else known.moving) if probing or known.moving else {},
-        )  # fmt: skip
-        self.held.append(call)
+        call = self._hold(module, args, kwargs, depth + 1)
         self._inside = True
         try:
             return go(*args, **kwargs)
         finally:
             self._inside = False
-            if probing and call.random is not None:
-                _probe(known, call, call.random)
+            if call is not None and call.probed:
+                self._probe(call)
+
+    def _hold(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], depth: int) -> Call | None:
+        try:
+            if self.used:
+                self.clear()
+            elif len(self.held) >= MOST:
+                del self.held[0]
+            known = self._known.get(id(module))
+            if known is None or known.module() is not module or known.training is not module.training:
+                known = self._meet(module)
+            caller, probing = sys._getframe(depth), known.probes < PROBES
+            call = Call(
+                module, args, kwargs, caller.f_code, caller.f_lasti,
+                tuple([a._version for a in args if type(a) is Tensor]),
+                torch.get_autocast_dtype("cpu") if _is_any_autocast() else None,
+                torch.default_generator.get_state() if probing or known.draws else None,
+                _copies(module, None if probing else known.moving) if probing or known.moving else {},
+                probing,
+            )  # fmt: skip
+            self.held.append(call)
+            return call
+        except Exception as error:  # the program's call must go on whatever happens here
+            self.fault = f"{type(error).__name__}: {error}"
+            return None
+
+    def _probe(self, call: Call) -> None:
+        """See what one of the first calls drew and changed: later only that is copied."""
+        try:
+            known = self._known[id(call.module)]
+            known.probes += 1
+            random, buffers = call.random, dict(call.module.named_buffers())
+            if random is not None and not torch.equal(random, torch.default_generator.get_state()):
+                known.draws = True
+            for name, copy in call.buffers.items():
+                if name in buffers and (buffers[name].shape != copy.shape or not torch.equal(buffers[name], copy)):
+                    known.moving.add(name)
+        except Exception as error:
+            self.fault = f"{type(error).__name__}: {error}"
 
     def _meet(self, module: nn.Module) -> Known:
         self._known = {key: known for key, known in self._known.items() if known.module() is not None}
@@ -188,13 +213,3 @@ def _copies(module: nn.Module, names: set[str] | None) -> dict[str, Tensor]:
             room -= buffer.numel()
             copies[name] = buffer.detach().clone()
     return copies
-
-
-def _probe(known: Known, call: Call, random: Tensor) -> None:
-    """See what one of the first calls drew and changed: later only that is copied."""
-    known.probes += 1
-    known.draws = known.draws or not torch.equal(random, torch.default_generator.get_state())
-    buffers = dict(call.module.named_buffers())
-    for name, copy in call.buffers.items():
-        if name in buffers and (buffers[name].shape != copy.shape or not torch.equal(buffers[name], copy)):
-            known.moving.add(name)

@@ -46,6 +46,7 @@ class Inquiry:
         self._before = (False, True)
         self.seen: weakref.ref[Tensor] | None = None  # the last loss
         self.suspect: Detail | None = None  # what was found of a gradient that no update has used yet
+        self.patience = 3  # gradients that no update may use are looked into so often at most
 
     def loss(self, step: int, loss: Tensor, birth: autograd.Birth | None, detail: Detail) -> None:
         """The loss is not finite; ``birth`` and ``detail`` say what its graph told; more is added to ``detail``."""
@@ -95,6 +96,8 @@ class Inquiry:
             if origin is not None or slope is not None:
                 return True
         detail["replayed"] = len(self.calls.held)  # and finite
+        if self.calls.fault:
+            detail["not_replayed"] = f"fallline could not hold the inputs, by a fault of its own: {self.calls.fault}"
         return False
 
     def _told(self, origin: Origin, call: Call) -> Detail:
@@ -220,11 +223,21 @@ def _replay(call: Call, backward: bool) -> tuple[Origin | None, Slope | None]:
             with tracer:
                 result = module(*args, **kwargs)
             origin = tracer.origin(result)
+        if origin is not None and origin.kind == "input" and _computed(call, int(origin.name)):
+            raise NotReplayed(
+                "done again it gives other numbers: the program draws some that fallline does not restore"
+            )
         if origin is not None or not backward:
             return origin, None
         outputs = [t for t in replay.numbers(result) if t.requires_grad]
         losses = [t for t in outputs if t.numel() == 1]
         return None, replay.slope(losses or outputs)
+
+
+def _computed(call: Call, place: int) -> bool:
+    """Whether an input is the result of an operation before the call."""
+    leaf = tree_leaves((call.args, call.kwargs))[place]
+    return isinstance(leaf, Tensor) and leaf.grad_fn is not None
 
 
 def _copy(tensor: Tensor) -> Tensor:

@@ -598,7 +598,7 @@ class Recorder:
 
     # -- updates written by hand --------------------------------------------------------------------------------------
 
-    def _after_hand_backward(self, gradients: list[tuple[Tensor, Tensor]] | None) -> None:
+    def _after_hand_backward(self, gradients: list[tuple[Tensor, Tensor | None]] | None) -> None:
         """Remember the parameters as they are, to see at the next backward whether someone moved them."""
         if gradients is None:
             leaves = self.catalog.leaves()
@@ -606,9 +606,11 @@ class Recorder:
         if any(isinstance(p, nn.Parameter) for p, _ in gradients):  # what else has a gradient then is data
             gradients = [(p, g) for p, g in gradients if isinstance(p, nn.Parameter)]
         self._hand = [(weakref.ref(p), measure.sketch(p).clone()) for p, _ in gradients]
-        read = min(gradients[:4], key=lambda pair: pair[1].numel(), default=None)
-        if read is not None and not self._broken and self._scaled is None and _bad(read[1]):
-            self._inquiry.suspect = self._examine(gradients)
+        held = [(p, g) for p, g in gradients if g is not None]
+        read = min((g for _, g in held[:4]), key=Tensor.numel, default=None)
+        if read is not None and self._inquiry.patience and not self._broken and self._scaled is None and _bad(read):
+            self._inquiry.patience -= 1
+            self._inquiry.suspect = self._examine(held)
         if self._sample is not None:
             self._weigh(self._sample, gradients)
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from fallline.diagnosis.finding import text
 from fallline.record.kept import KeptError
 from fallline.record.places import Place
-from fallline.record.replay import Origin, Range, Step
+from fallline.record.replay import Range, Step
 from fallline.record.run import Event, Run
 from fallline.watch.replay import Again
 
@@ -136,13 +136,13 @@ def _range(found: Range | None) -> str:
 
 def _verdict(again: Again) -> str:
     origin, slope = again.origin, again.slope
-    if origin is not None and origin.step is not None:
-        layer = f", layer {origin.step.layer}" if origin.step.layer else ""
-        rows = f", rows {_list(origin.rows)}" if origin.rows else ""
-        return f"born here: {origin.name}{layer}{_at(origin.step.place)}\n{_share(origin)} of its output{rows}"
     if origin is not None:
-        rows = f", rows {_list(origin.rows)}" if origin.rows else ""
-        return f"it came in: {origin.kind} {origin.name}".rstrip() + f" holds NaN or Inf, {_share(origin)}{rows}"
+        rows = f", rows {', '.join(map(str, origin.rows))}" if origin.rows else ""
+        share = f"{100 * origin.share:.3g} %"
+        if origin.step is None:
+            return f"it came in: {origin.kind} {origin.name}".rstrip() + f" holds NaN or Inf, {share}{rows}"
+        layer = f" in layer {origin.step.layer}" if origin.step.layer else ""
+        return f"born here: {origin.name}{layer}, {share} of its output{rows}{_at(origin.step.place)}"
     if slope is not None:
         return (
             "every number of the forward pass is finite; born in the backward pass:\n"
@@ -151,16 +151,8 @@ def _verdict(again: Again) -> str:
     return "every number of this forward pass is finite, and so is its gradient"
 
 
-def _share(origin: Origin) -> str:
-    return f"{100 * origin.share:.3g} %"
-
-
-def _list(rows: Sequence[int]) -> str:
-    return ", ".join(map(str, rows))
-
-
 def _at(place: Place | None) -> str:
-    return "" if place is None else f", {Path(place.file).name}:{place.line} `{place.code}`"
+    return "" if place is None else f"\n{_line(place)}"
 
 
 def _differs(found: Event, again: Again) -> str | None:

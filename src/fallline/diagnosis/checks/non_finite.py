@@ -49,7 +49,7 @@ class NonFinite:
             code=self.code,
             severity="error",
             title=f"NaN or Inf, born in {_PLACES[origin]} at step {event.step}",
-            message=" ".join(part for part in (message, _line(place, detail), _again(run, detail)) if part),
+            message=" ".join(part for part in (message, _line(place, detail), _kept(run, detail)) if part),
             why=why,
             disproof="Every tensor is finite when this very batch is run again from the parameters before the step.",
             layers=(layer,) if layer else (),
@@ -84,14 +84,17 @@ def _where(place: dict[str, Any]) -> str:
     return f"{Path(place['file']).name}:{place['line']} `{place['code']}`"
 
 
-def _again(run: Run, detail: dict[str, Any]) -> str:
-    """What can be done with the batch."""
-    said = ""
+def _kept(run: Run, detail: dict[str, Any]) -> str:
+    """The sentences on doing the forward pass again, in the training and later."""
+    said = []
     if detail.get("not_replayed"):
-        said = f"The forward pass was not done again: {detail['not_replayed']}."
+        said.append(f"The forward pass was not done again at once: {detail['not_replayed']}.")
     if detail.get("kept"):
-        return f"{said} The batch is kept: `fallline replay {run.name}` shows it.".strip()
-    return f"{said} The batch could not be kept: {detail['not_kept']}.".strip() if detail.get("not_kept") else said
+        without = f", without {detail['left_out']}" if detail.get("left_out") else ""
+        said.append(f"The batch is kept{without}: `fallline replay {run.name}` shows it.")
+    elif detail.get("not_kept"):
+        said.append(f"The batch could not be kept: {detail['not_kept']}.")
+    return " ".join(said)
 
 
 _PLACES = {
@@ -128,7 +131,7 @@ def _describe(run: Run, event: Event, origin: str, operation: str) -> tuple[str,
                 + (f" {rule[0].upper()}{rule[1:]}." if rule else ""),
             )
         bad, finite = detail.get("parameters", []), detail.get("finite", [])
-        suspects = [op for op in _tail(run) if op in SINGULAR]
+        suspects = [detail["suspect"]] if "suspect" in detail else [op for op in _tail(run) if op in SINGULAR]
         rule = next((RULES[op] for op in suspects if op in RULES), "")
         place = "between the last layer and the loss" if not finite else f"before {finite[0]}"
         return (
