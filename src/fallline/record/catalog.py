@@ -170,16 +170,11 @@ class Catalog:
 
     # -- optimizers --------------------------------------------------------------------------------------------------
 
-    def known(self, optimizer: Optimizer) -> int | None:
-        """The number of an optimizer that was met before."""
-        entry = self._optimizers.get(id(optimizer))
-        return entry[1] if entry is not None and entry[0]() is optimizer else None
-
     def optimizer(self, optimizer: Optimizer) -> tuple[int, bool]:
         """The number of an optimizer (from 1), and whether it is met for the first time."""
-        met = self.known(optimizer)
-        if met is not None:
-            return met, False
+        entry = self._optimizers.get(id(optimizer))
+        if entry is not None and entry[0]() is optimizer:
+            return entry[1], False
         self._optimizer_count += 1  # not the length of the dict: Python gives the id of a dead object to a new one
         number = self._optimizer_count
         self._optimizers[id(optimizer)] = (weakref.ref(optimizer), number)

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from fallline.record import graph as autograd
@@ -45,6 +46,8 @@ class Inquiry:
         self.wanted: tuple[int, list[str], list[int]] | None = None
         self._before = (False, True)
         self.seen: weakref.ref[Tensor] | None = None  # the last loss
+        # by the id of an optimizer: itself, and the parameter whose gradient is read before each of its steps
+        self.read: dict[int, tuple[weakref.ref[Optimizer], weakref.ref[Tensor]]] = {}
         self.suspect: Detail | None = None  # what was found of a gradient that no update has used yet
         self.patience = 3  # gradients that no update may use are looked into so often at most
 
@@ -109,7 +112,7 @@ class Inquiry:
             return {**found, "parameter": root + origin.step.layer, "place": _detail(origin.step.place)}
         if origin.kind == "parameter":
             return {**found, "operation": "", "parameter": root + origin.name}
-        place = places.of_code(call.code, call.instruction)
+        place = places.of_code(call.known.code, call.known.instruction)
         return {**found, "operation": "", "what": f"{origin.kind} {origin.name}", "place": _detail(place)}
 
     # -- asking the next forward pass --------------------------------------------------------------------------------
@@ -214,7 +217,9 @@ def _replay(call: Call, backward: bool) -> tuple[Origin | None, Slope | None]:
     args, kwargs = tree_map_only(Tensor, _copy, (call.args, call.kwargs))
     outside = [(t, "input", str(i)) for i, t in enumerate(tree_leaves((args, kwargs))) if isinstance(t, Tensor)]
     tracer = Tracer(
-        [*outside, *replay.parts(module)], until=sys._getframe(), caller=places.of_code(call.code, call.instruction)
+        [*outside, *replay.parts(module)],
+        until=sys._getframe(),
+        caller=places.of_code(call.known.code, call.known.instruction),
     )
     with replay.untouched([module]), _as_it_was(call), replay.layers_named(tracer, {"": module}):
         with ExitStack() as stack:
@@ -249,8 +254,8 @@ def _refusal(call: Call) -> str | None:
         return "in distributed training a forward pass on one process alone would wait for the others"
     if any(isinstance(leaf, Iterator) for leaf in tree_leaves((call.args, call.kwargs))):
         return "an input is an iterator, which can be read only once"
-    if tuple(a._version for a in call.args if type(a) is Tensor) != call.versions:
-        return "an input was changed in place since"
+    if call.version >= 0 and call.args[0]._version != call.version:
+        return "its input was changed in place since"
     return None
 
 
@@ -264,8 +269,8 @@ def _as_it_was(call: Call) -> Iterator[None]:
             for name, buffer in call.module.named_buffers():
                 if name in call.buffers and call.buffers[name].shape == buffer.shape:
                     buffer.copy_(call.buffers[name])
-        if call.autocast is not None:
-            stack.enter_context(torch.autocast("cpu", call.autocast))
+        if call.known.autocast is not None:
+            stack.enter_context(torch.autocast("cpu", call.known.autocast))
         if "torch._dynamo" in sys.modules:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.enter_context(torch.enable_grad())

@@ -202,6 +202,7 @@ def object_name(value: object) -> str | None:
 def is_compiled(module: nn.Module) -> bool:
     """Whether ``torch.compile`` stands between the program and this module."""
     dynamo = sys.modules.get("torch._dynamo")  # asking torch for it would import it
-    return type(module) is getattr(dynamo, "OptimizedModule", ()) or (
-        type(getattr(module, PLACE, None)) not in (type(None), Listener)
-    )
+    called = getattr(module, PLACE, None)
+    if type(called) is Listener:
+        called = called.before
+    return type(module) is getattr(dynamo, "OptimizedModule", ()) or called is not None

@@ -420,6 +420,7 @@ class Recorder:
                 return
             sentinel = min(candidates[:4], key=lambda p: p.numel())
             self._sentinels[key], gradient = weakref.ref(sentinel), sentinel.grad
+            self._inquiry.read[id(optimizer)] = weakref.ref(optimizer), self._sentinels[key]
         if not self._broken and gradient.is_cpu and not cmath.isfinite(_sum(gradient)):
             self._broken = True
             held = [(p, p.grad) for p in _parameters(optimizer) if p.grad is not None]
@@ -467,9 +468,11 @@ class Recorder:
 
     def _fine(self, optimizer: Optimizer) -> bool:
         """Whether the one gradient that is read of a known optimizer is finite."""
-        key = self.catalog.known(optimizer)
-        gradient = self._sentinel_gradient(key) if key is not None else None
-        return gradient is not None and (not gradient.is_cpu or self._broken or cmath.isfinite(_sum(gradient)))
+        known = self._inquiry.read.get(id(optimizer))
+        if known is None or known[0]() is not optimizer or (parameter := known[1]()) is None:
+            return False
+        gradient = parameter.grad
+        return gradient is not None and (self._broken or not gradient.is_cpu or cmath.isfinite(_sum(gradient)))
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._stepped = True
