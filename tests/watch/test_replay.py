@@ -159,6 +159,36 @@ def test_data_of_a_script_that_died(undisturbed: None) -> None:
     assert data["born"]["kind"] == "input"
 
 
+TWO_MODELS = """
+class Loss(nn.Module):
+    def forward(self, score, label):
+        chance = score.sigmoid()
+        return -(label * chance.log()).mean()
+
+maker, judge, criterion = nn.Linear(2, 4), nn.Linear(4, 1), Loss()
+scale = torch.ones(1, requires_grad=True)
+optimizers = [torch.optim.SGD([*maker.parameters(), scale], lr=0.1), torch.optim.SGD(judge.parameters(), lr=0.1)]
+for step in range(4):
+    noise, label, factor = torch.randn(8, 2), torch.ones(8, 1), torch.tensor(1e30 if step == 2 else 1.0)
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    made = maker(noise) * scale * factor
+    loss = criterion(judge(made), label)
+    loss.backward()
+    for optimizer in optimizers:
+        optimizer.step()
+"""
+
+
+def test_several_models_and_a_loss_that_is_one(undisturbed: None) -> None:
+    shown, data = replayed(TWO_MODELS)
+    assert data["step"] == 4  # two optimizers step in turns
+    assert "train.py:11  return -(label * chance.log()).mean()" in shown[shown.index("born here: log") :]
+    assert data["recorded"]["place"]["line"] == 11
+    assert data["recorded"]["share"] == data["born"]["share"]
+    assert data["notes"] == []
+
+
 def test_what_cannot_be_replayed_says_why(undisturbed: None) -> None:
     recorded(BAD_ROW)
     Path("train.py").write_text(HEAD + BAD_ROW.replace("nn.Linear(4, 1)", "nn.Linear(4, 2)"))

@@ -157,7 +157,7 @@ class Inquiry:
         about = {"step": step, "birth": {k: v for k, v in detail.items() if k != "called"}}
         try:
             detail["left_out"] = kept.keep(
-                self.store.folder, self.calls.held[:4], _namer(self.calls.held), leaves if not owned else {},
+                self.store.folder, self.calls.held[:4], _namer(self.calls.held), leaves,
                 dict(_variables(owned)), about,
             )  # fmt: skip
             detail["kept"] = kept.FILE

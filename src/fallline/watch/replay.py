@@ -99,7 +99,8 @@ class Replay:
             result = original(module, *args, **kwargs)
         finally:
             self._inside = False
-        self._outputs.append(result)
+        if self._tracer is not None:
+            self._outputs.append(result)
         return result
 
     def _is_meant(self, name: str, module: nn.Module) -> bool:
@@ -108,36 +109,34 @@ class Replay:
             return False
         problem = _misfit(self.batch.parameters(name), _state(module))
         if problem and names.find_modules().get(name) is module:
-            self._stop(f"the program has changed since: {problem}")
+            self._stop(problem if self._notes else f"the program has changed since: {problem}")
         return not problem
 
     def _given(self, told: dict[str, Any], module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        """The inputs that were kept, in the place of the program's."""
+        """The inputs that were kept, in the place of the program's; before the first, everything else is put back."""
         if self._tracer is not None:
             self._tracer.paused = True
+        _load(self.batch.parameters(told["model"]), _state(module))
         args, kwargs = self.batch.given(told["args"], args), self.batch.given(told["kwargs"], kwargs)
         tracer = self._tracer or self._begin({told["model"]: module})
         tracer.know((t, "input", str(i)) for i, t in enumerate(tree_leaves((args, kwargs))))
+        tracer.know(replay.parts(module))
         tracer.paused = False
         return args, kwargs
 
     def _begin_plain(self) -> bool:
         """Begin where the program first uses its parameters, which belong to no module."""
-        wanted = self.batch.about["leaves"]
-        found = names.find_parameters(wanted)
-        if found is None:
+        if names.find_parameters(self.batch.about["leaves"]) is None:
             return False
-        self._load("", dict(zip(wanted, found, strict=True)))
         self._begin({})
         return True
 
     def _begin(self, models: dict[str, nn.Module]) -> Tracer:
-        for root, model in models.items():
-            self._load(root, _state(model))
+        self._restore_leaves()
         self._restore_variables()
         if "random" in self.batch.tensors:
             torch.set_rng_state(self.batch.tensors["random"])
-        self._tracer = tracer = Tracer([part for model in models.values() for part in replay.parts(model)], listed=True)
+        self._tracer = tracer = Tracer([], listed=True)
         self._stack.enter_context(replay.layers_named(tracer, models))
         self._stack.enter_context(replay.tracebacks())
         if "torch._dynamo" in sys.modules:
@@ -145,14 +144,17 @@ class Replay:
         self._stack.enter_context(tracer)
         return tracer
 
-    def _load(self, root: str, state: dict[str, Tensor]) -> None:
-        """Put the kept numbers into parameters and buffers."""
-        saved = self.batch.parameters(root)
-        if problem := _misfit(saved, state):
-            self._stop(f"the program has changed since: {problem}")
-        with torch.no_grad():
-            for name, now in state.items():
-                now.copy_(saved[name])
+    def _restore_leaves(self) -> None:
+        """Put the kept numbers into parameters outside the models that are called."""
+        saved = self.batch.parameters("")
+        for name in self.batch.about["leaves"]:
+            found = names.find_parameters([name]) if name in saved else None
+            if found is None:
+                self._notes.append(f"not put back: the parameter {name}")
+            elif problem := _misfit({name: saved[name]}, {name: found[0]}):
+                self._stop(f"the program has changed since: {problem}")
+            else:
+                _load(saved, {name: found[0]})
 
     def _restore_variables(self) -> None:
         """Put the kept numbers into the program's variables, such as the targets."""
@@ -196,8 +198,16 @@ def _state(model: nn.Module) -> dict[str, Tensor]:
     return {**dict(model.named_parameters()), **dict(model.named_buffers())}
 
 
+def _load(saved: dict[str, Tensor], state: dict[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, now in state.items():
+            now.copy_(saved[name])
+
+
 def _misfit(saved: dict[str, Tensor], state: dict[str, Tensor]) -> str:
     """Why kept numbers do not fit parameters and buffers; "" where they do."""
+    if state and not saved:
+        return "the parameters were not kept"
     for name, now in state.items():
         before = saved.get(name)
         if before is None or before.shape != now.shape:
