@@ -425,3 +425,33 @@ def test_a_compiled_model(tmp_path: Path) -> None:
     assert found == expected
     assert len(session.read().steps) == STEPS
     assert len(session.read().parameter_stats) > 0
+
+
+@pytest.mark.slow
+def test_torch_compile_compiles_what_it_would_without(tmp_path: Path) -> None:
+    from torch._dynamo.testing import CompileCounter
+
+    def frames() -> list[int]:
+        torch.compiler.reset()
+        whole, model, method = (CompileCounter() for _ in range(3))
+        forwards: list[tuple[Any, Callable[[Tensor], Tensor]]] = []
+        inner, _ = _small()
+        forwards.append((inner, torch.compile(lambda x: inner(x).square().mean(), backend=whole, fullgraph=True)))
+        wrapped, _ = _small()
+        outer: Any = torch.compile(wrapped, backend=model, fullgraph=True)
+        forwards.append((wrapped, lambda x: outer(x).square().mean()))
+        own, _ = _small()
+        own.compile(backend=method)
+        forwards.append((own, lambda x: own(x).square().mean()))
+        for _ in range(STEPS):
+            for module, forward in forwards:
+                optimizer = torch.optim.SGD(module.parameters(), lr=0.01)
+                forward(data(6, 5)).backward()
+                optimizer.step()
+        return [counter.frame_count for counter in (whole, model, method)]
+
+    expected = frames()
+    with Session("test", tmp_path, budget=1e-9) as session:
+        found = frames()
+    assert session.notes == []
+    assert found == expected

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._C._dynamo import eval_frame
 
 MOST = 8  # calls held at once, the latest
 PROBES = 3  # first calls of a model, in which it is seen whether it draws random numbers and changes buffers
@@ -91,6 +92,7 @@ class Calls:
                 return original(module, *args, **kwargs)
             return self._look(original, module, args, kwargs)
 
+        _skip(called)
         self._original = original
         self._leave()
         nn.Module.__call__ = called  # type: ignore[method-assign]
@@ -233,3 +235,17 @@ def _copies(module: nn.Module, names: set[str] | None) -> dict[str, Tensor]:
             room -= buffer.numel()
             copies[name] = buffer.detach().clone()
     return copies
+
+
+def _skip(function: Any) -> None:
+    """Let ``torch.compile`` compile what a function calls, but not the function, as it does with PyTorch's own."""
+    code, skip = function.__code__, getattr(eval_frame, "skip_code", None)
+    if skip is not None:  # in older PyTorch
+        skip(code)
+    else:
+        action = eval_frame._FrameAction
+        eval_frame.set_code_exec_strategy(code, eval_frame._FrameExecStrategy(action.SKIP, action.DEFAULT))
+
+
+for _function in (Calls._look, Calls._meet, Calls.hold, Calls._probe, Calls.clear, Listener.__call__, _copies):
+    _skip(_function)
