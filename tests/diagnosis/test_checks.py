@@ -279,6 +279,40 @@ def test_where_nan_was_born(record: Record, detail: dict[str, Any], said: str) -
     assert finding.steps == (1, 1)
 
 
+PLACE = {"file": "/home/me/train.py", "line": 41, "function": "forward", "code": "return torch.log(p)"}
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ({"origin": "forward", "operation": "log", "place": PLACE}, "It stands at train.py:41 `return torch.log(p)`."),
+        ({"origin": "data", "share": 0.1, "rows": [3], "place": PLACE}, "They come in at train.py:41 "),
+        ({"origin": "backward", "operation": "sqrt", "place": PLACE}, "the backward of sqrt turns a finite gradient"),
+        (
+            {"origin": "backward", "suspect": "sqrt", "loss": "1.0"},
+            "The last operation with such a slope, sqrt, stands",
+        ),
+        (
+            {"origin": "loss", "operation": "log", "called": PLACE},
+            "Its line is not known; the program was at train.py:41",
+        ),
+        ({"origin": "loss", "not_replayed": "it failed"}, "was not done again at once: it failed."),
+        (
+            {"origin": "loss", "kept": "f", "left_out": "x (9 MiB)"},
+            "The batch is kept, without x (9 MiB): `fallline replay",
+        ),
+        ({"origin": "loss", "not_kept": "disk full"}, "The batch could not be kept: disk full."),
+    ],
+)
+def test_the_line_and_the_batch_are_told(record: Record, detail: dict[str, Any], said: str) -> None:
+    made = record().losses([1.0, math.nan]).event(1, "non-finite", **detail)
+    if "suspect" in detail:  # it was looked up in the next forward pass
+        made = made.event(1, "place", **PLACE)
+    finding = found(NonFinite().look(made.run()))
+    assert said in finding.message
+    assert finding.evidence.get("line") == (41.0 if "place" in detail or "suspect" in detail else None)
+
+
 def test_finite_numbers_pass(record: Record) -> None:
     assert NonFinite().look(record().losses([1.0, 0.5]).run()) is None
 

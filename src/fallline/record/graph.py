@@ -294,6 +294,7 @@ class Birth:
     parameter: Tensor | None  # the weight of the layer concerned
     rows: tuple[int, ...] = ()  # rows of the batch, for data
     share: float = 0.0  # share of elements that are not finite
+    node: Node | None = None  # the operation concerned
 
 
 def birth(loss: Tensor) -> Birth | None:
@@ -317,12 +318,13 @@ def birth(loss: Tensor) -> Birth | None:
             born_here = name in ("result", "output", "result1")
             producer = node if born_here else _producer(node, tensor)
             if producer is None:
-                return Birth("data", op_name(node), nearest, _bad_rows(tensor), _share(tensor))
+                return Birth("data", op_name(node), nearest, bad_rows(tensor), _share(tensor), node)
             where = "loss" if op_name(producer) in LOSSES or producer is loss.grad_fn else "forward"
-            return Birth(where, op_name(producer), nearest, (), _share(tensor))
+            return Birth(where, op_name(producer), nearest, (), _share(tensor), producer)
     operations = [node for node in graph.nodes if op_name(node) != "accumulategrad"]
     singular = [node for node in operations if op_name(node) in SINGULAR]
-    return Birth("loss", op_name((singular or operations)[-1]), nearest, (), 1.0)
+    last = (singular or operations)[-1]
+    return Birth("loss", op_name(last), nearest, (), 1.0, last)
 
 
 def _producer(node: Node, tensor: Tensor) -> Node | None:
@@ -336,7 +338,19 @@ def _producer(node: Node, tensor: Tensor) -> Node | None:
     return data[0] if data and len(inputs) == len(node.next_functions) and not tensor.is_leaf else None
 
 
-def _bad_rows(tensor: Tensor, most: int = 5) -> tuple[int, ...]:
+def nearest_weight(graph: Graph, node: Node) -> Tensor | None:
+    """The weight of the layer that a node of the graph belongs to: the latest used before it."""
+    weights = {id(call.node): call.weight for call in graph.calls}
+    nearest: Tensor | None = None
+    for earlier in graph.nodes:
+        nearest = weights.get(id(earlier), nearest)
+        if earlier is node:
+            break
+    return nearest
+
+
+def bad_rows(tensor: Tensor, most: int = 5) -> tuple[int, ...]:
+    """The first rows of a batch that hold NaN or Inf."""
     if tensor.ndim < 2:
         return ()
     bad = (~torch.isfinite(tensor)).flatten(1).any(1).nonzero().flatten()
