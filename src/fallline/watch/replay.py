@@ -46,6 +46,7 @@ class Replay:
         self.result: Again | None = None
         self.problem = ""
         self._calls: list[dict[str, Any]] = batch.about["calls"]
+        self._loaded = set[str]()  # models that have the kept parameters
         self._done = 0  # calls so far that got the inputs that were kept
         self._inside = False
         self._stack = ExitStack()
@@ -116,7 +117,9 @@ class Replay:
         """The inputs that were kept, in the place of the program's; before the first, everything else is put back."""
         if self._tracer is not None:
             self._tracer.paused = True
-        _load(self.batch.parameters(told["model"]), _state(module))
+        if told["model"] not in self._loaded:
+            self._loaded.add(told["model"])
+            _load(self.batch.parameters(told["model"]), _state(module))
         args, kwargs = self.batch.given(told["args"], args), self.batch.given(told["kwargs"], kwargs)
         tracer = self._tracer or self._begin({told["model"]: module})
         tracer.know((t, "input", str(i)) for i, t in enumerate(tree_leaves((args, kwargs))))
