@@ -136,10 +136,10 @@ class Replay:
 
     def _begin(self, models: dict[str, nn.Module]) -> Tracer:
         self._restore_leaves()
-        self._restore_variables()
+        variables = self._restore_variables()
         if "random" in self.batch.tensors:
             torch.set_rng_state(self.batch.tensors["random"])
-        self._tracer = tracer = Tracer([], listed=True)
+        self._tracer = tracer = Tracer([(value, "variable", name) for name, value in variables.items()], listed=True)
         self._stack.enter_context(replay.layers_named(tracer, models))
         self._stack.enter_context(replay.tracebacks())
         if "torch._dynamo" in sys.modules:
@@ -159,14 +159,17 @@ class Replay:
             else:
                 _load(saved, {name: found[0]})
 
-    def _restore_variables(self) -> None:
-        """Put the kept numbers into the program's variables, such as the targets."""
+    def _restore_variables(self) -> dict[str, Tensor]:
+        """Put the kept numbers into the program's variables, such as the targets; the variables."""
+        found = {}
         for name, value in self.batch.variables.items():
             held = names.find_tensor(name)
             if held is None or held.requires_grad or held.dtype != value.dtype:
                 continue
             if held.shape != value.shape or not torch.equal(held, value):
                 held.data = value.clone()
+            found[name] = held
+        return found
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
