@@ -143,6 +143,23 @@ def test_a_loss_outside_the_model_is_looked_up_in_the_next_forward_pass(recordin
     assert birth["called"]["code"] == "loss.backward()"
 
 
+def test_targets_that_are_in_no_graph(recording: Recording) -> None:
+    model = network(nn.Tanh(), nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    with recording:
+        for i, x in enumerate(batches(4, 8, 3)):
+            y = x.sum(dim=1)
+            if i == 2:
+                y[6] = math.nan
+            optimizer.zero_grad()
+            (model(x)[:, 0] - y).pow(2).mean().backward()
+            optimizer.step()
+    birth = recording.birth
+    assert (birth["step"], birth["origin"], birth["variable"]) == (2, "data", "y")
+    assert (birth["rows"], birth["share"]) == ([6], 1 / 8)
+    assert birth["place"]["code"] == "(model(x)[:, 0] - y).pow(2).mean().backward()"
+
+
 def test_without_a_next_forward_pass_the_line_of_backward_is_told(recording: Recording) -> None:
     with recording:
         train(network(), lambda y: (y * 0).log().mean(), batches(1, 8, 3))

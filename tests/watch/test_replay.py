@@ -56,7 +56,8 @@ for step in range(6):
         y[5] = -1.0
     optimizer.zero_grad()
     out = net(x)
-    loss = (out - y.log()).square().mean()
+    i = slice(None)
+    loss = (out[i] - y[i].log()).square().mean()
     loss.backward()
     optimizer.step()
 """
@@ -119,9 +120,13 @@ def shown_again(name: str = "train-1") -> tuple[int, str]:
 
 def replayed(program: str, *args: str) -> tuple[str, dict[str, Any]]:
     """What `fallline replay` prints and writes for a program."""
-    assert "`fallline replay train-1` shows it" in recorded(program, *args)
+    said = recorded(program, *args)
+    assert "`fallline replay train-1` shows it" in said
     status, shown = shown_again()
     assert status == 0, shown
+    assert (place := json.loads(Path("again.json").read_text())["recorded"].get("place")) is None or (
+        f"train.py:{place['line']} `{place['code']}`" in said
+    )
     assert max(map(len, shown.splitlines())) <= 80
     return shown, json.loads(Path("again.json").read_text())
 
@@ -140,7 +145,10 @@ def test_an_operation_of_a_module(undisturbed: None) -> None:
 
 def test_a_loss_with_its_targets(undisturbed: None) -> None:
     shown, data = replayed(IN_THE_LOSS)
-    assert "born here: log, 6.25 % of its output, rows 5\ntrain.py:16  loss = (out - y.log()).square().mean()" in shown
+    assert (
+        "born here: log, 6.25 % of its output, rows 5\ntrain.py:17  loss = (out[i] - y[i].log()).square().mean()"
+        in shown
+    )
     assert data["born"]["rows"] == [5]
     assert data["step"] == 3
 
@@ -157,6 +165,30 @@ def test_data_of_a_script_that_died(undisturbed: None) -> None:
     shown, data = replayed(BAD_ROW)
     assert "it came in: input 0 holds NaN or Inf, 1.56 %, rows 7" in shown
     assert data["born"]["kind"] == "input"
+
+
+PAIRS = """
+def distance(a, b):
+    return (a - b).square().sum(dim=1).sqrt()
+
+net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh())
+optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+for step in range(4):
+    a, b = torch.randn(16, 4), torch.randn(16, 4)
+    if step == 2:
+        b = a.clone()
+    optimizer.zero_grad()
+    distance(net(a), net(b)).mean().backward()
+    optimizer.step()
+"""
+
+
+def test_a_model_that_is_called_twice(undisturbed: None) -> None:
+    shown, data = replayed(PAIRS)
+    assert shown.endswith("train.py:9  return (a - b).square().sum(dim=1).sqrt()\n")
+    assert data["backward"]["operation"] == "sqrt"
+    assert str(data["loss"]) == data["recorded"]["loss"]
+    assert [step["operation"] for step in data["steps"]].count("addmm") == 2
 
 
 TWO_MODELS = """
@@ -237,5 +269,5 @@ def test_the_command(tmp_path: Path) -> None:
 def test_a_compiled_model(undisturbed: None) -> None:
     program = IN_THE_LOSS.replace("optimizer =", "net = torch.compile(net, backend='aot_eager')\noptimizer =")
     shown, data = replayed(program)
-    assert "born here: log, 6.25 % of its output, rows 5\ntrain.py:17 " in shown
+    assert "born here: log, 6.25 % of its output, rows 5\ntrain.py:18 " in shown
     assert data["born"]["rows"] == [5]

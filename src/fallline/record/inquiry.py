@@ -54,6 +54,7 @@ class Inquiry:
     def loss(self, step: int, loss: Tensor, birth: autograd.Birth | None, detail: Detail) -> None:
         """The loss is not finite; ``birth`` and ``detail`` say what its graph told; more is added to ``detail``."""
         if not self._again(detail, backward=False) and birth is not None and birth.node is not None:
+            detail |= _bad_variable(birth.node) if birth.origin in ("forward", "loss") else {}
             self._ask(step, loss, [birth.node], detail)
         self._keep(step, detail)
 
@@ -197,6 +198,18 @@ def _variables(owned: set[int]) -> Iterator[tuple[str, Tensor]]:
                 if plain and inner not in seen and id(tensor) not in seen:
                     seen |= {inner, id(tensor)}
                     yield inner, tensor
+
+
+def _bad_variable(node: autograd.Node) -> Detail:
+    """A variable with NaN and a row for each of the operation's, as targets have: they are in no graph."""
+    rows = next(iter(getattr(node, "_input_metadata", ())), None)
+    for name, tensor in _variables(set()):
+        fits = rows is not None and tensor.ndim and len(rows.shape) and tensor.shape[0] == rows.shape[0] > 1
+        if fits and tensor.is_floating_point() and bool(torch.isnan(tensor).any()):
+            share = float(torch.isnan(tensor).double().mean())
+            bad = autograd.bad_rows(tensor.reshape(len(tensor), -1))
+            return {"origin": "data", "variable": name, "rows": list(bad), "share": share}
+    return {}
 
 
 def _within(name: str, value: Any) -> Iterator[tuple[str, Any]]:

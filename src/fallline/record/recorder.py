@@ -442,7 +442,7 @@ class Recorder:
             candidates = [p for p in candidates if not p.grad.is_sparse]
             if not candidates:
                 return
-            sentinel = min(candidates[:4], key=lambda p: p.numel())
+            sentinel = min(candidates[:2], key=lambda p: p.numel())  # what goes bad later comes back to the first layer
             self._sentinels[key], gradient = weakref.ref(sentinel), sentinel.grad
             self._inquiry.read[id(optimizer)] = weakref.ref(optimizer), self._sentinels[key]
         if not self._broken and gradient.is_cpu and not cmath.isfinite(_sum(gradient)):
@@ -635,7 +635,7 @@ class Recorder:
             gradients = [(p, g) for p, g in gradients if isinstance(p, nn.Parameter)]
         self._hand = [(weakref.ref(p), measure.sketch(p).clone()) for p, _ in gradients]
         held = [(p, g) for p, g in gradients if g is not None]
-        read = min((g for _, g in held[:4]), key=Tensor.numel, default=None)
+        read = min((g for _, g in held[:2]), key=Tensor.numel, default=None)
         if read is not None and self._inquiry.patience and not self._broken and self._scaled is None and _bad(read):
             self._inquiry.patience -= 1
             self._inquiry.suspect = self._examine(held)

@@ -149,7 +149,7 @@ def _finding(finding: Finding, consequences: Sequence[Finding], bars: Renderable
     rows = Table.grid(padding=(0, 2))
     rows.add_column(width=7, style="dim")
     rows.add_column(ratio=1)
-    rows.add_row("Seen", finding.message)
+    rows.add_row("Seen", Text(finding.message))  # a line of the program may look like markup, as x[i] does
     if bars is not None:
         rows.add_row("", bars)
     rows.add_row("Why", finding.why)

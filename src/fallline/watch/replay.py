@@ -46,6 +46,7 @@ class Replay:
         self.result: Again | None = None
         self.problem = ""
         self._calls: list[dict[str, Any]] = batch.about["calls"]
+        self._loaded = set[str]()  # models that have the kept parameters
         self._done = 0  # calls so far that got the inputs that were kept
         self._inside = False
         self._stack = ExitStack()
@@ -116,7 +117,9 @@ class Replay:
         """The inputs that were kept, in the place of the program's; before the first, everything else is put back."""
         if self._tracer is not None:
             self._tracer.paused = True
-        _load(self.batch.parameters(told["model"]), _state(module))
+        if told["model"] not in self._loaded:
+            self._loaded.add(told["model"])
+            _load(self.batch.parameters(told["model"]), _state(module))
         args, kwargs = self.batch.given(told["args"], args), self.batch.given(told["kwargs"], kwargs)
         tracer = self._tracer or self._begin({told["model"]: module})
         tracer.know((t, "input", str(i)) for i, t in enumerate(tree_leaves((args, kwargs))))
@@ -133,10 +136,10 @@ class Replay:
 
     def _begin(self, models: dict[str, nn.Module]) -> Tracer:
         self._restore_leaves()
-        self._restore_variables()
+        variables = self._restore_variables()
         if "random" in self.batch.tensors:
             torch.set_rng_state(self.batch.tensors["random"])
-        self._tracer = tracer = Tracer([], listed=True)
+        self._tracer = tracer = Tracer([(value, "variable", name) for name, value in variables.items()], listed=True)
         self._stack.enter_context(replay.layers_named(tracer, models))
         self._stack.enter_context(replay.tracebacks())
         if "torch._dynamo" in sys.modules:
@@ -156,14 +159,17 @@ class Replay:
             else:
                 _load(saved, {name: found[0]})
 
-    def _restore_variables(self) -> None:
-        """Put the kept numbers into the program's variables, such as the targets."""
+    def _restore_variables(self) -> dict[str, Tensor]:
+        """Put the kept numbers into the program's variables, such as the targets; the variables."""
+        found = {}
         for name, value in self.batch.variables.items():
             held = names.find_tensor(name)
             if held is None or held.requires_grad or held.dtype != value.dtype:
                 continue
             if held.shape != value.shape or not torch.equal(held, value):
                 held.data = value.clone()
+            found[name] = held
+        return found
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

@@ -110,6 +110,7 @@ def _describe(run: Run, event: Event, origin: str, operation: str) -> tuple[str,
     if origin == "data":
         rows = ", ".join(str(r) for r in detail.get("rows", ())) or "unknown"
         side = "the targets" if "loss" in operation or "entropy" in operation else "the inputs"
+        side = f"the values of the variable {detail['variable']}" if "variable" in detail else side
         return (
             f"At step {step} {side} hold NaN or Inf (rows {rows} of the batch, {100 * detail['share']:.2g} % of the "
             "numbers) while all parameters are finite.",
