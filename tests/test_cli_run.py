@@ -189,6 +189,7 @@ def test_a_fault_of_fallline_is_told_once_and_changes_nothing(plain_training: En
 def test_control_c(tmp_path: Path) -> None:
     text = (
         "import atexit, os, signal\natexit.register(print, 'cleaned up')\nprint('not flushed')\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "os.kill(os.getpid(), signal.SIGINT)\nprint('not reached')\n"
     )
     (tmp_path / "train.py").write_text(text)

@@ -33,6 +33,7 @@ from fallline.record.run import Run, RunError, read, runs
 from fallline.record.store import append
 from fallline.training import Request, requested
 from fallline.treatment.prescribe import prescribe
+from fallline.treatment.ward import Ward
 from fallline.view import json_report, terminal
 from fallline.view.export import export as _export
 
@@ -294,6 +295,7 @@ def run(
         path and path.absolute() for path in (json_file, html_file)
     )  # the program may change directory
     process = os.getpid()
+    session.store.meta(cwd=os.getcwd(), module=script if module else None)
     session.start(list(sys.argv))
     ending = runner.execute(program)
     if os.getpid() != process:
@@ -366,9 +368,22 @@ def fix(
     root: Path,
 ) -> int:
     """Try remedies on a program and report; the exit status is 4 when nothing is better than leaving it alone."""
+    with Ward(None if module else Path(script)) as ward:  # it loads PyTorch while this process does
+        return _fix(script, args, module, json_file, diff_file, apply, root, ward)
+
+
+def _fix(
+    script: str,
+    args: list[str],
+    module: bool,
+    json_file: Path | None,
+    diff_file: Path | None,
+    apply: bool,
+    root: Path,
+    ward: Ward,
+) -> int:
     from fallline.treatment import fix as treatment
     from fallline.treatment import trial
-    from fallline.treatment.ward import alone
     from fallline.view import fix_report, progress
     from fallline.watch import script as runner
 
@@ -379,7 +394,7 @@ def fix(
         return 2
     program = trial.Program(script, tuple(args), module)
     with progress.line(Path(script).name) as say:
-        result = treatment.fix(program, root, say)
+        result = treatment.fix(program, root, ward, say)
     data = fix_report.as_json(result)
     if result.before.run is not None:
         trials = [(i, json.dumps(comparison)) for i, comparison in enumerate(data["trials"])]
@@ -396,7 +411,7 @@ def fix(
     if result.chosen is None:
         return 4
     if apply:
-        full = functools.partial(alone, passthrough=True)
+        full = functools.partial(ward.run, passthrough=True)
         return trial.run(program, result.chosen, 0, trial.Limits(), root, keep=True, start=full).exit
     return 0
 
@@ -480,6 +495,54 @@ def _plot(trace: Any, path: Path) -> int:
         print(f"fallline: no picture: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def replay(run: Run, json_file: Path | None, everything: bool) -> int:
+    """Show the forward pass in which a number that is not finite was born; the exit status is 2 where that cannot be.
+
+    ``everything``: list every operation.
+    """
+    from fallline.record import kept
+    from fallline.view import replay_report
+    from fallline.watch import script as runner
+    from fallline.watch.replay import Replay
+
+    json_file = json_file and json_file.absolute()
+    try:
+        event = replay_report.event(run)
+        waiting = Replay(kept.load(run.folder))
+        waiting.run(_program(run))
+    except (kept.KeptError, runner.ScriptError) as error:
+        print(f"fallline: cannot replay {run.name}: {error}", file=sys.stderr)
+        return 2
+    if waiting.result is None:
+        print(f"fallline: cannot replay {run.name}: {waiting.problem}", file=sys.stderr)
+        return 2
+    with suppress(OSError, ValueError):  # the program may have closed it
+        sys.stdout.flush()
+    replay_report.show(run, event, waiting.result, everything)
+    if json_file is not None:
+        _write(json_file, json.dumps(replay_report.as_json(run, event, waiting.result), indent=1))
+    return 0
+
+
+def _program(run: Run) -> Callable[[], None]:
+    """The program of a run, loaded, with its arguments and its working directory.
+
+    Raises:
+        ScriptError: it is not known, or cannot be loaded.
+    """
+    from fallline.watch import script as runner
+
+    argv, module = list(run.meta.get("argv") or []), run.meta.get("module")
+    if not argv or "cwd" not in run.meta:
+        raise runner.ScriptError("it was not made by `fallline run`, so its program is not known")
+    try:
+        os.chdir(run.meta["cwd"])
+    except OSError as error:
+        raise runner.ScriptError(f"its working directory {run.meta['cwd']} is gone: {error.strerror}") from error
+    sys.argv = argv
+    return runner.load_module(module) if module else runner.load(Path(argv[0]))
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,19 @@ def diagnose(name: RunName, root: Root = Path("runs"), json_file: JsonFile = Non
 
 
 @app.command()
+def replay(
+    name: RunName,
+    everything: Annotated[bool, typer.Option("--all", help="List every operation, however many.")] = False,
+    root: Root = Path("runs"),
+    json_file: JsonFile = None,
+) -> None:
+    """Do the forward pass in which NaN or Inf was born again, operation by operation, with the batch that was kept."""
+    from fallline import api
+
+    sys.exit(api.replay(_find(name, root), json_file, everything))
+
+
+@app.command()
 def explain(
     code: Annotated[
         str | None, typer.Argument(metavar="[CODE]", help="A finding's code; without it all are listed.")

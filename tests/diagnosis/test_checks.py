@@ -24,6 +24,7 @@ from fallline.diagnosis.checks.stale_gradient import StaleGradient
 from fallline.diagnosis.checks.symmetric_units import SymmetricUnits
 from fallline.diagnosis.checks.vanishing_gradient import VanishingGradient
 from fallline.diagnosis.finding import Finding, NotApplicable
+from fallline.diagnosis.outcome import judge
 from fallline.record.run import Sight
 
 Record = Callable[[], Any]
@@ -278,6 +279,40 @@ def test_where_nan_was_born(record: Record, detail: dict[str, Any], said: str) -
     assert finding.steps == (1, 1)
 
 
+PLACE = {"file": "/home/me/train.py", "line": 41, "function": "forward", "code": "return torch.log(p)"}
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ({"origin": "forward", "operation": "log", "place": PLACE}, "It stands at train.py:41 `return torch.log(p)`."),
+        ({"origin": "data", "share": 0.1, "rows": [3], "place": PLACE}, "They come in at train.py:41 "),
+        ({"origin": "backward", "operation": "sqrt", "place": PLACE}, "the backward of sqrt turns a finite gradient"),
+        (
+            {"origin": "backward", "suspect": "sqrt", "loss": "1.0"},
+            "The last operation with such a slope, sqrt, stands",
+        ),
+        (
+            {"origin": "loss", "operation": "log", "called": PLACE},
+            "Its line is not known; the program was at train.py:41",
+        ),
+        ({"origin": "loss", "not_replayed": "it failed"}, "was not done again at once: it failed."),
+        (
+            {"origin": "loss", "kept": "f", "left_out": "x (9 MiB)"},
+            "The batch is kept, without x (9 MiB): `fallline replay",
+        ),
+        ({"origin": "loss", "not_kept": "disk full"}, "The batch could not be kept: disk full."),
+    ],
+)
+def test_the_line_and_the_batch_are_told(record: Record, detail: dict[str, Any], said: str) -> None:
+    made = record().losses([1.0, math.nan]).event(1, "non-finite", **detail)
+    if "suspect" in detail:  # it was looked up in the next forward pass
+        made = made.event(1, "place", **PLACE)
+    finding = found(NonFinite().look(made.run()))
+    assert said in finding.message
+    assert finding.evidence.get("line") == (41.0 if "place" in detail or "suspect" in detail else None)
+
+
 def test_finite_numbers_pass(record: Record) -> None:
     assert NonFinite().look(record().losses([1.0, 0.5]).run()) is None
 
@@ -351,3 +386,79 @@ def test_pairs_instead_of_single_predictions(record: Record) -> None:
     made.sights = [Sight(0, 1, {**made.sights[0].detail, "broadcast": [[32, 1], [32, 32]]})]
     assert "(32, 32)" in found(ShapeMismatch().look(made.run())).title
     assert ShapeMismatch().look(record().losses(STUCK).classes(TEN).run()) is None
+
+
+# -- what a loss of unknown worth leaves open
+
+
+FALLING = [1.0] * 5 + [0.3] * 95  # to the level of the output's bias, for all one knows
+
+
+def test_no_gradient_at_either_end_of_the_run_vanishes_whatever_the_loss_says(record: Record) -> None:
+    signal = [0.02**k for k in (5, 4, 3, 2, 1, 0)]
+    made = record().chain(6, "sigmoid").losses(FALLING)
+    run = made.measure(STEPS, {"grad_out": signal}, slope=0.2, in_spread=1.0, flat=0.0, dead=0.0).run()
+    assert found(VanishingGradient().look(run)).evidence["gain"] == pytest.approx(0.02**5)
+    made = record().chain(6, "sigmoid").losses(FALLING)
+    made.measure(range(5), {"grad_out": signal}, slope=0.2, in_spread=1.0, flat=0.0, dead=0.0)
+    run = made.measure(range(50, 60), {"grad_out": [1.0] * 6}, slope=0.2, in_spread=1.0, flat=0.0, dead=0.0).run()
+    assert VanishingGradient().look(run) is None
+
+
+def test_a_layer_that_passes_nothing_is_dead_whatever_the_loss_says(record: Record) -> None:
+    for dead, alarms in ((1.0, True), (0.95, False)):
+        made = record().chain(3).losses(FALLING)
+        made.measure(STEPS, {"dead": [dead, 0, 0], "dead_window": [dead, 0, 0]}, grad_out=1.0)
+        assert (DeadUnits().look(made.run()) is not None) == alarms
+
+
+def test_death_by_a_second_optimizer_is_not_from_the_start(record: Record) -> None:
+    made = record().chain(3).losses(STUCK).classes(TEN)
+    made.measure(STEPS, {"dead": [1, 0, 0], "dead_window": [1, 0, 0]}, grad_out=1.0)
+    made.layer_rows.insert(0, {"step": -1, "optimizer": 7, "layer": 0, "dead": 0.0})
+    assert found(DeadUnits().look(made.run())).evidence["from_start"] == 0.0
+
+
+@pytest.mark.parametrize(("left", "alarms"), [(0.0, True), (0.1, False)])
+def test_a_gradient_cleared_before_the_step(record: Record, left: float, alarms: bool) -> None:
+    made = record().chain(3).losses(STUCK).classes(TEN).measure(STEPS, {}, grad_out=0.1)
+    if left:
+        made.weigh(STEPS, grad=left, weight=1.0)
+    finding = NoGradient().look(made.run())
+    assert (finding is not None) == alarms
+    assert finding is None or "gone when the optimizer steps" in finding.title
+
+
+def moving(record: Record, means: list[float], losses: list[float]) -> Any:
+    made = record().chain(2).losses(losses)
+    spread = {"min": -1.0, "max": 1.0, "variance": 1.0, "shape": [32, 1]}
+    for step, mean in enumerate(means):
+        detail = {"kind": "mse", "ops": ["mseloss"], "factor": 1.0, "reduction": "mean", "elements": 32,
+                  "weighted": False, "prediction": {**spread, "mean": 0.0}, "target": {**spread, "mean": mean},
+                  "broadcast": None}  # fmt: skip
+        made.sights.append(Sight(step, 1, detail))
+    return made.run()
+
+
+def test_a_loss_about_targets_that_move_says_nothing(record: Record) -> None:
+    still, drifting = [0.1 * (-1) ** i for i in range(12)], [0.3 * i for i in range(12)]
+    for means, contested in ((still, False), (drifting, True)):
+        (training,) = moving(record, means, [1.0] * 100).trainings
+        assert judge(training).contested is contested
+
+
+def test_a_loss_about_zero_says_nothing(record: Record) -> None:
+    swings = [math.sin(i) for i in range(100)]
+    for losses, contested in ((swings, True), ([2.0 + s for s in swings], False)):
+        (training,) = record().chain(2).losses(losses).run().trainings
+        assert judge(training).contested is contested
+
+
+def test_exploding_through_time_in_a_loss_that_is_tossed_about(record: Record) -> None:
+    def run(losses: list[float]) -> Any:
+        made = record().chain(2, "tanh").losses(losses)
+        made.layers[0] = made.layers[0].__class__(**{**vars(made.layers[0]), "recurrent": True})
+        return made.measure(STEPS, {"grad_out": [1.0, 1.0]}, grad_first=1e5, grad_last=1.0, calls=10).run()
+
+    assert ExplodingGradient().look(run([1e6] * 5 + [10.0, 20.0, 1000.0, 30.0] * 20)) is not None
+    assert ExplodingGradient().look(run([1e6] * 5 + [10.0, 11.0, 12.0, 9.0] * 20)) is None

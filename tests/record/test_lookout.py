@@ -200,6 +200,9 @@ def test_says_why_where_there_is_no_second_derivative() -> None:
     loss = F.ctc_loss((scores * 1).log_softmax(2), torch.tensor([[1, 2]]), *length)
     assert "derivative" in hessian.look(loss, [scores], None)["refused"]
 
+    rows = nn.Embedding(5, 3, sparse=True)
+    assert "sparse" in hessian.look(rows(torch.tensor([1, 2])).square().sum(), [rows.weight], None)["refused"]
+
 
 def test_a_stalled_training_is_looked_at_and_not_changed(watched: Watched) -> None:
     x = torch.randn(64, 3)

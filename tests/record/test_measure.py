@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from fallline.record import graph, measure
+from fallline.record import measure
 
 
 def random(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -181,79 +181,3 @@ def test_to_floats_keeps_the_order_of_mixed_types() -> None:
     values = [torch.tensor(1.5), torch.tensor(2.5, dtype=torch.float64), torch.tensor(3), torch.tensor(4.5)]
     assert measure.to_floats(values) == [1.5, 2.5, 3.0, 4.5]
     assert measure.to_floats([]) == []
-
-
-# -- what the loss compares ------------------------------------------------------------------------------------------
-
-LABELS = torch.tensor([0, 1, 1, 2, 1, 0])
-TARGETS = random(6, 4)
-SHARES = torch.sigmoid(TARGETS)
-
-
-@pytest.mark.parametrize(
-    ("loss", "kind"),
-    [
-        (lambda y: F.mse_loss(y, TARGETS), "mse"),
-        (lambda y: F.cross_entropy(y, LABELS), "nll"),
-        (lambda y: F.nll_loss(y.log_softmax(1), LABELS, reduction="sum"), "nll"),
-        (lambda y: F.binary_cross_entropy(y.sigmoid(), SHARES), "bce"),
-        (lambda y: F.binary_cross_entropy_with_logits(y, SHARES), "bce-logits"),
-        (lambda y: F.smooth_l1_loss(y, TARGETS), "smooth-l1"),
-        (lambda y: F.huber_loss(y, TARGETS), "huber"),
-        (lambda y: ((y - TARGETS) ** 2).mean(), None),
-    ],
-)
-def test_kind_of_loss(loss: Callable[[Tensor], Tensor], kind: str | None) -> None:
-    torch.manual_seed(0)
-    value = loss(nn.Linear(3, 4).double()(random(6, 3)))
-    found = graph.read(value)
-    assert found is not None
-    assert measure.loss_sight(found, value)["kind"] == kind
-
-
-def sight(loss: Tensor, scale: Tensor | None = None) -> dict[str, object]:
-    found = graph.read(loss)
-    assert found is not None
-    return measure.loss_sight(found, loss, scale)
-
-
-def test_sight_of_a_regression() -> None:
-    y = nn.Linear(3, 4).double()(random(6, 3))
-    seen = sight(F.mse_loss(y, TARGETS, reduction="sum") / 3)
-    assert seen["reduction"] == "sum"
-    assert seen["elements"] == 24
-    assert seen["factor"] == pytest.approx(1 / 3)
-    target = TARGETS.numpy()
-    assert seen["target"] == {
-        "shape": [6, 4],
-        "min": target.min(),
-        "max": target.max(),
-        "mean": pytest.approx(target.mean()),
-        "variance": pytest.approx(target.var(axis=0, ddof=1).mean()),
-    }
-    assert seen["weighted"] is False
-
-
-def test_sight_counts_the_classes() -> None:
-    y = nn.Linear(3, 4).double()(random(6, 3))
-    assert sight(F.cross_entropy(y, LABELS))["classes"] == [2, 3, 1, 0]
-    assert sight(F.cross_entropy(y, LABELS, ignore_index=1))["classes"] == [2, 0, 1, 0]
-    assert sight(F.cross_entropy(y, LABELS, weight=torch.ones(4, dtype=torch.float64)))["weighted"] is True
-    weighted = F.binary_cross_entropy_with_logits(y, SHARES, pos_weight=torch.tensor(3.0))
-    assert sight(weighted)["pos_weight"] == 3.0
-
-
-def test_sight_takes_the_scale_of_a_scaler_out() -> None:
-    y = nn.Linear(3, 4).double()(random(6, 3))
-    scale = torch.tensor(65536.0)
-    assert sight(F.mse_loss(y, TARGETS) * scale, scale)["factor"] == 1.0
-    assert sight(F.mse_loss(y, TARGETS) * scale / 4, scale)["factor"] == 0.25
-
-
-@pytest.mark.parametrize("target", [torch.zeros((), dtype=torch.float64), torch.zeros(1, dtype=torch.float64)])
-def test_sight_of_one_number(target: Tensor) -> None:
-    w = torch.ones(target.shape, dtype=torch.float64, requires_grad=True)
-    described = sight(F.mse_loss(2 * w, target))["prediction"]
-    assert isinstance(described, dict)
-    assert described["mean"] == 2.0
-    assert math.isnan(described["variance"])

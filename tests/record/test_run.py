@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from fallline.record.run import Event, RunError, Table, read, runs
+from fallline.record.run import Event, Run, RunError, Table, read, runs
 from fallline.record.schema import SCHEMA
 from fallline.record.store import FILE, Store
 
@@ -126,3 +127,40 @@ def test_totals_and_trainings(record: Callable[[], Any]) -> None:
     assert norms == pytest.approx([3 * 2**0.5, 4 * 2**0.5])
     assert training.loss.tolist() == [3.0, 2.0]
     assert not training.contested
+
+
+def test_until_is_the_record_as_it_stood_then(tmp_path: Path) -> None:
+    run = read(small(tmp_path / "net-1"))
+    early = run.until(3)
+    assert early.steps["loss"].tolist()[:2] == [2.0, 1.0]
+    assert len(early.steps) == early.meta["steps"] == 3
+    assert [event.step for event in early.events] == [2]
+    assert early.optimizers == run.optimizers
+    assert run.until(0).optimizers == ()
+    assert run.until(0).trainings == ()
+    assert len(run.steps) == 5
+
+
+def test_until_is_what_a_shorter_run_records(watched: Callable[..., Run]) -> None:
+    def train(updates: int) -> Run:
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)).double()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        x = torch.randn(8, 2, dtype=torch.float64)
+
+        def loop() -> None:
+            for _ in range(updates):
+                optimizer.zero_grad()
+                (model(x) - 1).square().mean().backward()
+                optimizer.step()
+
+        return watched(loop, model=model)
+
+    short, cut = train(6), train(12).until(6)
+    assert cut.steps["loss"].tolist() == short.steps["loss"].tolist()
+    for name in ("layer_stats", "parameter_stats"):
+        mine, theirs = getattr(cut, name), getattr(short, name)
+        assert all(np.array_equal(mine[c], theirs[c], equal_nan=True) for c in mine.data)
+    assert cut.sights == short.sights
+    assert "exit" in short.meta
+    assert "exit" not in cut.meta

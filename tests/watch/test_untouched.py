@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import importlib
 import io
+import math
 import pickle
 import random
 from collections.abc import Callable, Sequence
@@ -27,7 +28,13 @@ from fallline.record import recorder, schedule
 from fallline.record.recorder import Recorder
 from fallline.watch.session import Session
 
-ORIGINALS = (torch.autograd.backward, torch.autograd.grad, torch.amp.GradScaler.scale)
+
+def patched() -> tuple[Any, ...]:
+    """What the recorder puts something else in the place of."""
+    return torch.autograd.backward, torch.autograd.grad, torch.amp.GradScaler.scale, nn.Module.__call__
+
+
+ORIGINALS = patched()
 STEPS = 12
 Outcome = tuple[list[nn.Module], list[Optimizer], list[Tensor]]
 
@@ -211,6 +218,37 @@ def sparse_embedding() -> Outcome:
     return [table, head], optimizers, []
 
 
+def with_losses_that_are_not_finite() -> Outcome:
+    """The forward pass is done again at step 5, beneath dropout and batch norm; the program leaves that update out."""
+    model = nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Dropout(0.3), nn.ReLU(), nn.Linear(6, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        chance = model(data(6, 5)).softmax(dim=1)
+        loss = F.nll_loss((chance * (step != 5)).log(), LABELS)
+        loss.backward()
+        if math.isfinite(loss.item()):
+            optimizer.step()
+    return [model], [optimizer], []
+
+
+class Length(nn.Module):
+    """Its slope at 0 is infinite."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(x).square().sum(dim=1).sqrt()
+
+
+def with_gradients_that_are_not_finite() -> Outcome:
+    model = nn.Sequential(nn.Linear(5, 6, bias=False), nn.BatchNorm1d(6, affine=False), Length())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        model(data(6, 5) * (step != 5)).mean().backward()
+        optimizer.step()
+    return [model], [optimizer], []
+
+
 def _small() -> tuple[nn.Sequential, Optimizer]:
     model = nn.Sequential(nn.Linear(5, 6), nn.GELU(), nn.Linear(6, 2))
     return model, torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True)
@@ -219,7 +257,7 @@ def _small() -> tuple[nn.Sequential, Optimizer]:
 PROGRAMS = [
     mlp, conv_with_batch_norm, lstm, transformer_with_dropout, lbfgs, accumulation, scaler, checkpointing,
     reentrant_checkpointing, by_hand, by_hand_with_new_tensors, by_hand_with_grad, second_derivatives, two_in_turns,
-    sparse_embedding,
+    sparse_embedding, with_losses_that_are_not_finite, with_gradients_that_are_not_finite,
 ]  # fmt: skip
 
 
@@ -285,11 +323,14 @@ def test_bit_for_bit(
         (models, optimizers, _), found = run(program)
     assert session.notes == []
     assert found == expected
+    if "not_finite" in program.__name__:
+        (event,) = session.read().events_of("non-finite")
+        assert (event.step, event.detail["kept"], "not_replayed" in event.detail) == (5, "batch.safetensors", False)
     if dense:
         steps = session.read().steps["step"]
         assert len(set(session.read().parameter_stats["step"])) == len(steps)
     assert hooks_of(models, optimizers) == {}
-    assert (torch.autograd.backward, torch.autograd.grad, torch.amp.GradScaler.scale) == ORIGINALS
+    assert patched() == ORIGINALS
     assert [set(vars(optimizer)) for optimizer in optimizers] == patterns
 
 
@@ -328,7 +369,7 @@ def test_a_training_that_fails_leaves_no_hook(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="broken backward"), fallline.watch(model, root=tmp_path):
         failing()
     assert hooks_of([model], [optimizer]) == {}
-    assert (torch.autograd.backward, torch.autograd.grad, torch.amp.GradScaler.scale) == ORIGINALS
+    assert patched() == ORIGINALS
 
 
 def test_no_hook_stays_on_a_graph_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,7 +403,7 @@ def test_watches_inside_each_other(tmp_path: Path) -> None:
         model(data(6, 5)).square().mean().backward()
         optimizer.step()
     assert (len(inner.record.steps), len(outer.record.steps)) == (3, 4)
-    assert (torch.autograd.backward, torch.autograd.grad, torch.amp.GradScaler.scale) == ORIGINALS
+    assert patched() == ORIGINALS
     assert hooks_of([model], [optimizer]) == {}
 
 
@@ -384,3 +425,33 @@ def test_a_compiled_model(tmp_path: Path) -> None:
     assert found == expected
     assert len(session.read().steps) == STEPS
     assert len(session.read().parameter_stats) > 0
+
+
+@pytest.mark.slow
+def test_torch_compile_compiles_what_it_would_without(tmp_path: Path) -> None:
+    from torch._dynamo.testing import CompileCounter
+
+    def frames() -> list[int]:
+        torch.compiler.reset()
+        whole, model, method = (CompileCounter() for _ in range(3))
+        forwards: list[tuple[Any, Callable[[Tensor], Tensor]]] = []
+        inner, _ = _small()
+        forwards.append((inner, torch.compile(lambda x: inner(x).square().mean(), backend=whole, fullgraph=True)))
+        wrapped, _ = _small()
+        outer: Any = torch.compile(wrapped, backend=model, fullgraph=True)
+        forwards.append((wrapped, lambda x: outer(x).square().mean()))
+        own, _ = _small()
+        own.compile(backend=method)
+        forwards.append((own, lambda x: own(x).square().mean()))
+        for _ in range(STEPS):
+            for module, forward in forwards:
+                optimizer = torch.optim.SGD(module.parameters(), lr=0.01)
+                forward(data(6, 5)).backward()
+                optimizer.step()
+        return [counter.frame_count for counter in (whole, model, method)]
+
+    expected = frames()
+    with Session("test", tmp_path, budget=1e-9) as session:
+        found = frames()
+    assert session.notes == []
+    assert found == expected

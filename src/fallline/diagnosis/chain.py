@@ -96,7 +96,7 @@ class Recurrence:
 def recurrences(training: Training, least_uses: int = 3) -> list[Recurrence]:
     """The recurrent layers of a training with their gain over time, where it was measured."""
     found = []
-    for layer in (layer for layer in training.layers if layer.recurrent):
+    for layer in (layer for layer in training.layers if layer.recurrent or layer.kind == "rnn"):
         rows = training.layer_stats.where(layer=layer.id)
         with np.errstate(divide="ignore", invalid="ignore"):
             gain, uses = typical(rows["grad_first"] / rows["grad_last"]), typical(rows["calls"])

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from fallline.record.operations import REGRESSION
 from fallline.record.run import Floats, Training
 
 LEARNED = 0.10  # share of the loss of a constant prediction that must be gone before anything counts as learned
 STUCK = 0.05  # below this share nothing was learned that the mean of the targets does not give
 THROWN = 3.0  # times the very first loss
 OUTLIER = 100.0  # times the variance of a usual batch's targets
+DRIFT = 0.2  # of the targets' standard deviation: their mean moves when it moves by three times this
 FLAT = 0.02  # relative change over the second half below which a loss of unknown scale is flat
 
 
@@ -28,7 +30,7 @@ class Outcome:
     meaning: str  # what the trivial loss is: "ln 10, a uniform guess over 10 classes", …
     finite: bool
     flat: bool  # the second half neither falls nor rises beyond its noise
-    contested: bool = False  # another loss pulls at the same parameters: no level means anything
+    contested: bool = False  # its level means nothing: another loss pulls at the same parameters, or the targets move
 
     @property
     def explained(self) -> float:
@@ -81,7 +83,8 @@ def judge(training: Training) -> Outcome:
         finite = bool(np.isfinite(tail).mean() > 0.5)
         last = float(np.median(tail[np.isfinite(tail)])) if finite else math.inf
     trivial, meaning = trivial_loss(training)
-    contested = training.contested or (trivial is None and training.beside_another)
+    contested = training.contested or (trivial is None and (training.beside_another or _around_zero(loss)))
+    contested = contested or _drifts(training)
     return Outcome(len(loss), first, last, trivial, meaning, finite, _flat(loss), contested)
 
 
@@ -100,6 +103,25 @@ def _flat(loss: Floats) -> bool:
     early, late = np.median(half[: len(half) // 2]), np.median(half[len(half) // 2 :])
     level = abs(early) or 1.0
     return bool(abs(late - early) < FLAT * level and half.std() < 2.5 * FLAT * level)
+
+
+def _around_zero(loss: Floats) -> bool:
+    """Whether it begins as noise about zero, as a policy gradient does."""
+    head = loss[: max(10, len(loss) // 10)]
+    head = head[np.isfinite(head)]
+    return len(head) >= 10 and bool(head.min() < 0 < head.max() and abs(np.median(head)) < head.std())
+
+
+def _drifts(training: Training) -> bool:
+    """Whether a regression's targets move while it trains, as those do that a network makes itself (Q-learning)."""
+    targets = [s["target"] for s in training.sights if s["kind"] in REGRESSION]
+    third = len(targets) // 3
+    if third < 4 or len(targets) < len(training.sights):
+        return False
+    means, variances = (np.array([t[name] for t in targets]) for name in ("mean", "variance"))
+    shift = abs(np.median(means[-third:]) - np.median(means[:third]))
+    noise = max(float(np.median(np.abs(np.diff(means)))), DRIFT * math.sqrt(max(0.0, float(np.nanmedian(variances)))))
+    return bool(shift > 3 * noise)
 
 
 def trivial_loss(training: Training) -> tuple[float | None, str]:
@@ -164,4 +186,13 @@ def entropy(shares: Floats) -> float:
     return float(-(positive * np.log(positive)).sum())
 
 
-_KINDS = {"nll": _nll, "mse": _mse, "bce": _bce, "bce-logits": _bce}
+def _robust(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
+    if any("expand" in s["ops"] for s in sights):
+        return None, ""
+    value = float(np.mean([s.get("constant", math.nan) for s in sights]))
+    return value, "the spread of the targets, a prediction of their median"
+
+
+_KINDS = {
+    "nll": _nll, "mse": _mse, "bce": _bce, "bce-logits": _bce, "l1": _robust, "smooth-l1": _robust, "huber": _robust,
+}  # fmt: skip

@@ -152,13 +152,14 @@ class Catalog:
         weight = call.weight
         axis = call.unit_axis
         output = any(last.weight is weight for last in graph.last)
-        if call.kind != "rnn" and weight.ndim > 1 and weight.shape[axis] > 1:
+        if weight.ndim > 1 and weight.shape[axis] > 1:
             self._axes[parameter] = axis
-        units = weight.shape[axis] if weight.ndim > 1 else 1
+        hidden = autograd.saved(call.node, "_saved_hidden_size")  # a recurrent layer's weight has a row a gate
+        units = (hidden or weight.shape[axis]) if weight.ndim > 1 else 1
         name = self._names[parameter].removesuffix(".weight")
         sources = [s for c in call.sources if (s := self._layers.get(self.parameter(c.weight))) is not None]
         activation = autograd.op_name(call.activations[0]) if call.activations else ""
-        recurrent = any(c.weight is weight and any(s.weight is weight for s in c.sources) for c in graph.calls)
+        recurrent = any(c.weight is weight and _returns(c) for c in graph.calls)
         self.store.put(
             "layers",
             (
@@ -193,6 +194,16 @@ class Catalog:
             self._has_hand = True
             row: tuple[Any, ...] = (0, "by hand", "{}", json.dumps(list(range(len(self._names)))), "")
             self.store.put("optimizers", row)
+
+
+def _returns(call: autograd.Call, depth: int = 3) -> bool:
+    """Whether a layer's own output flows back into it, through at most so many others."""
+    frontier = call.sources
+    for _ in range(depth):
+        if any(source.weight is call.weight for source in frontier):
+            return True
+        frontier = tuple(before for source in frontier for before in source.sources)
+    return False
 
 
 def _has_parameters(module: nn.Module) -> bool:

@@ -234,10 +234,11 @@ def unwrap_loss(root: Node) -> tuple[Node, float | None]:
     Returns the node beneath, and the factor by which the final loss differs from it (None where that is unknown).
     """
     node, factor = root, 1.0
-    while (name := op_name(node)) in ("div", "mul", "mean", "squeeze", "view", "neg"):
+    while (name := op_name(node)) in ("div", "mul", "mean", "sum", "squeeze", "view", "neg"):
         inputs = [source for source, _ in node.next_functions if source is not None]
         if len(inputs) != 1:
-            return node, None
+            square = len(inputs) == 2 and inputs[0] is inputs[1]
+            return node, factor if square else None
         if name in ("div", "mul"):
             other = saved(node, "_saved_other")
             if other is None or (isinstance(other, Tensor) and other.numel() != 1):
@@ -247,6 +248,8 @@ def unwrap_loss(root: Node) -> tuple[Node, float | None]:
             factor = factor / float(other) if name == "div" else factor * float(other)
         elif name == "neg":
             factor = -factor
+        elif name == "sum":  # of so many terms a mean would have been taken
+            factor *= math.prod(inputs[0]._input_metadata[0].shape) / math.prod(node._input_metadata[0].shape)
         node = inputs[0]
     return node, factor
 
@@ -254,20 +257,29 @@ def unwrap_loss(root: Node) -> tuple[Node, float | None]:
 def broadcast(root: Node, depth: int = 24) -> tuple[list[int], list[int]] | None:
     """Where N predictions meet N constant targets as N × N pairs: the two shapes, or None.
 
-    Looks at the last operations before the loss, as long as they are a chain: with two inputs that need a gradient,
-    pairs may be meant.
+    Looks at the last operations before the loss, and before each of the terms that it adds up, as long as they are a
+    chain: with two inputs that need a gradient, pairs may be meant.
     """
     node: Node | None = root
-    for _ in range(depth):
-        inputs = [source for source, _ in node.next_functions if source is not None] if node is not None else []
-        if node is None or len(inputs) != 1 or not hasattr(inputs[0], "_input_metadata"):
+    for left in range(depth, 0, -1):
+        if node is None:
             return None
-        before, after = (list(n._input_metadata[0].shape) for n in (inputs[0], node))
+        inputs = [source for source, _ in node.next_functions if source is not None]
+        if len(inputs) == 2 and op_name(node) in ("add", "sub") and not any(map(_shape, (node, *inputs))):
+            return broadcast(inputs[0], left - 1) or broadcast(inputs[1], left - 1)
+        if len(inputs) != 1 or not hasattr(inputs[0], "_input_metadata"):
+            return None
+        before, after = _shape(inputs[0]), _shape(node)
         pairs = len(after) >= 2 and after[0] == after[1] and math.prod(after) == math.prod(before) * after[0]
         if pairs and after[0] > 1 and after[0] in before:
             return before, after
         node = inputs[0]
     return None
+
+
+def _shape(node: Node) -> list[int]:
+    """Of what an operation put out; empty for one number, and for a parameter itself."""
+    return list(node._input_metadata[0].shape) if hasattr(node, "_input_metadata") else []
 
 
 # -- where a non-finite number was born ------------------------------------------------------------------------------
@@ -282,6 +294,7 @@ class Birth:
     parameter: Tensor | None  # the weight of the layer concerned
     rows: tuple[int, ...] = ()  # rows of the batch, for data
     share: float = 0.0  # share of elements that are not finite
+    node: Node | None = None  # the operation concerned
 
 
 def birth(loss: Tensor) -> Birth | None:
@@ -305,12 +318,13 @@ def birth(loss: Tensor) -> Birth | None:
             born_here = name in ("result", "output", "result1")
             producer = node if born_here else _producer(node, tensor)
             if producer is None:
-                return Birth("data", op_name(node), nearest, _bad_rows(tensor), _share(tensor))
+                return Birth("data", op_name(node), nearest, bad_rows(tensor), _share(tensor), node)
             where = "loss" if op_name(producer) in LOSSES or producer is loss.grad_fn else "forward"
-            return Birth(where, op_name(producer), nearest, (), _share(tensor))
+            return Birth(where, op_name(producer), nearest, (), _share(tensor), producer)
     operations = [node for node in graph.nodes if op_name(node) != "accumulategrad"]
     singular = [node for node in operations if op_name(node) in SINGULAR]
-    return Birth("loss", op_name((singular or operations)[-1]), nearest, (), 1.0)
+    last = (singular or operations)[-1]
+    return Birth("loss", op_name(last), nearest, (), 1.0, last)
 
 
 def _producer(node: Node, tensor: Tensor) -> Node | None:
@@ -324,7 +338,19 @@ def _producer(node: Node, tensor: Tensor) -> Node | None:
     return data[0] if data and len(inputs) == len(node.next_functions) and not tensor.is_leaf else None
 
 
-def _bad_rows(tensor: Tensor, most: int = 5) -> tuple[int, ...]:
+def nearest_weight(graph: Graph, node: Node) -> Tensor | None:
+    """The weight of the layer that a node of the graph belongs to: the latest used before it."""
+    weights = {id(call.node): call.weight for call in graph.calls}
+    nearest: Tensor | None = None
+    for earlier in graph.nodes:
+        nearest = weights.get(id(earlier), nearest)
+        if earlier is node:
+            break
+    return nearest
+
+
+def bad_rows(tensor: Tensor, most: int = 5) -> tuple[int, ...]:
+    """The first rows of a batch that hold NaN or Inf."""
     if tensor.ndim < 2:
         return ()
     bad = (~torch.isfinite(tensor)).flatten(1).any(1).nonzero().flatten()

@@ -64,6 +64,8 @@ def look(loss: Tensor, parameters: Sequence[Tensor], optimizer: Optimizer | None
     except RuntimeError as error:
         return {"refused": _first_line(error)}
     used = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
+    if any(g.layout != torch.strided for _, g in used):
+        return {"refused": "a gradient is sparse"}
     gradient = _flat([g.detach() for _, g in used])
     curved = [(p, g) for p, g in used if g.requires_grad]
     size = gradient.numel()

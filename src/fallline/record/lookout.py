@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Sequence
+from time import thread_time as clock  # what other processes take of a busy machine must not decide what is looked at
 from typing import Any
 
 from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
-from fallline.record import batch, hessian, measure
+from fallline.record import batch, hessian
 from fallline.record import graph as autograd
 from fallline.record.catalog import Catalog
 from fallline.record.modes import modes
 from fallline.record.pace import Pace
+from fallline.record.sight import loss_sight
 from fallline.record.store import Store
 
 SPIKES = 20  # most batches with a spike of the loss that are described
@@ -27,24 +29,30 @@ PATIENCE = 0.05  # share of the updates so far to wait where time does not allow
 class Lookout:
     """What is looked at only when there is a reason."""
 
-    def __init__(self, store: Store, catalog: Catalog, clock: Callable[[], float], ahead: bool = False) -> None:
+    def __init__(self, store: Store, catalog: Catalog, ahead: bool = False) -> None:
         """``ahead``: look at the curvature of the very first loss, whatever it costs."""
-        self.store, self.catalog, self.clock = store, catalog, clock
+        self.store, self.catalog = store, catalog
         self.ahead = ahead
         self.pace = Pace()
         self.spiked = False  # whether the last loss was a spike
         self._spikes = 0
         self._optimizers: dict[int, weakref.ref[Optimizer]] = {}
+        self._began: float | None = None
         self._spent = 0.0
         self._next = 0.0  # no look at the curvature before this update
+        self.limit = math.inf  # a loss from here on is to be heard at once
+        self._stalled = False
         self._heard, self._gap = -math.inf, math.inf  # when the last loss came, and the shortest time between two
         self._cost: float | None = None  # seconds that the last look at the curvature took
 
-    def hear(self, loss: float) -> None:
-        """Take the next loss."""
-        self.spiked = self.pace.add(loss)
-        now = self.clock()
-        self._gap, self._heard = min(self._gap, now - self._heard), now
+    def hear(self, losses: Sequence[float]) -> None:
+        """Take the next losses; the last one may be a spike."""
+        for loss in losses:
+            self.spiked = self.pace.add(loss)
+        self.limit, self._stalled = self.pace.limit, self.pace.stalled
+        now = clock()
+        self._began = now if self._began is None else self._began
+        self._gap, self._heard = min(self._gap, (now - self._heard) / len(losses)), now
 
     def meet(self, key: int, optimizer: Optimizer) -> None:
         """Take note of an optimizer and its number."""
@@ -58,18 +66,20 @@ class Lookout:
             return
         self.store.event(
             step, "spike", loss=float(loss.detach()), usual=self.pace.level, rows=batch.worst_rows(loss),
-            target=measure.loss_sight(graph, loss).get("target"), inputs=batch.unusual_rows(graph),
+            target=loss_sight(graph, loss).get("target"), inputs=batch.unusual_rows(graph),
         )  # fmt: skip
 
     def due(self, step: int) -> bool:
         """Whether the curvature should be looked at: descent stalls, and the last look is some time ago."""
-        return step >= self._next and (self.pace.stalled or self.ahead)
+        return step >= self._next and (self._stalled or self.ahead)
 
-    def curvature(self, loss: Tensor, step: int, elapsed: float) -> None:
+    def curvature(self, loss: Tensor, step: int) -> None:
         """Take the curvature of this batch's loss, if its share of the time allows.
 
         To be called while there are no hooks on the nodes of the graph: each product would call them.
         """
+        start = clock()
+        elapsed = 0.0 if self._began is None else start - self._began
         cost = self._cost or 3 * hessian.STEPS * self._gap
         if not self.ahead and self._spent + cost > ALLOWANCE + SHARE * elapsed:
             self._next = step + 1 + step * PATIENCE
@@ -79,7 +89,7 @@ class Lookout:
             return
         self.catalog.learn(graph, step)
         acting = [mode for mode, _ in modes(graph)]
-        start, self._next = self.clock(), max(step + 1, step * SPACING)
+        self._next = max(step + 1, step * SPACING)
         optimizers = [(key, o) for key, reference in self._optimizers.items() if (o := reference()) is not None]
         held = {id(p): (key, o) for key, o in optimizers for group in o.param_groups for p in group["params"]}
         key, optimizer = next((held[id(leaf)] for leaf in graph.leaves if id(leaf) in held), (0, None))
@@ -90,5 +100,5 @@ class Lookout:
             shares = sorted(zip(found["witness"], trained, strict=True), key=lambda pair: -pair[0])[:3]
             found["witness"] = {self.catalog.name_of(p): share for share, p in shares}
         self.store.event(step, "curvature", optimizer=key, loss=float(loss.detach()), **found)
-        self._cost = self.clock() - start
+        self._cost = clock() - start
         self._spent += self._cost

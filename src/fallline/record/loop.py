@@ -37,6 +37,8 @@ class LoopRecorder(Recorder):
     in place, or is handed over in :class:`Link` s by a chain rule that was written out by hand.
     """
 
+    inquires = False  # the lines are fallline's
+
     def begin(self, optimizer: Optimizer, step: int = 0, seconds: float = 0.0) -> None:
         """Start at this update, after this much training; ``optimizer`` is the one that the record names."""
         self.step = step
@@ -112,9 +114,14 @@ class LoopRecorder(Recorder):
         if self._broken:
             return
         if any(not bool(torch.isfinite(gradient).all()) for _, gradient in gradients):
-            self._guard(self._report_bad_gradient, self.step - 1, self._last_loss, "backward", gradients)
+            self._guard(self._report_gradient, gradients)
         else:
             self._guard(self._report_birth, loss, value)
+
+    def _report_gradient(self, gradients: Sequence[tuple[Tensor, Tensor]]) -> None:
+        self._broken = True
+        detail = self._bad_gradient(self._last_loss, "backward", gradients)
+        self.store.event(self.step - 1, "non-finite", **detail)
 
     def mend(self) -> None:
         """Look for numbers that are not finite again, after the weights went back to good ones."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from fallline.record import graph as autograd
-from fallline.record.operations import FLAT, LOSSES
+from fallline.record.operations import FLAT
 
 TWIN_TOLERANCE = 1e-7  # of the largest row; two rows that differ for real are rarely this close in both
 SKETCH = 4096  # at most this many entries of a parameter are compared with their start
@@ -160,46 +158,3 @@ def to_floats(tensors: Sequence[Tensor]) -> list[float]:
         for place, value in zip(places, torch.stack([tensors[i] for i in places]).tolist(), strict=True):
             values[place] = float(value)
     return values
-
-
-# -- what the loss compares --------------------------------------------------------------------------------------------
-
-
-def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
-    """What stands at the loss: its kind, the operations before it, and the ranges of prediction and target.
-
-    ``scale``: what a ``GradScaler`` multiplied the loss by.
-    """
-    node, factor = autograd.unwrap_loss(loss.grad_fn)
-    factor = factor / float(scale) if factor is not None and scale is not None else factor
-    name = autograd.op_name(node)
-    sight: dict[str, Any] = {"kind": LOSSES.get(name), "ops": list(graph.tail), "factor": factor}
-    sight["broadcast"] = autograd.broadcast(loss.grad_fn)
-    prediction, target = autograd.saved(node, "_saved_self"), autograd.saved(node, "_saved_target")
-    if sight["kind"] is None or not isinstance(prediction, Tensor) or not isinstance(target, Tensor):
-        return {**sight, "kind": None}
-    sight["reduction"] = {0: "none", 1: "mean", 2: "sum"}.get(autograd.saved(node, "_saved_reduction"), "none")
-    sight["elements"] = prediction.numel()
-    sight["prediction"] = _describe(prediction)
-    sight["target"] = _describe(target)
-    weight = autograd.saved(node, "_saved_weight")
-    sight["weighted"] = isinstance(weight, Tensor)
-    pos_weight = autograd.saved(node, "_saved_pos_weight")
-    if isinstance(pos_weight, Tensor) and pos_weight.numel() == 1:
-        sight["pos_weight"] = float(pos_weight)
-    if sight["kind"] == "nll" and prediction.ndim >= 2 and prediction.shape[1] <= 10_000:
-        ignored = autograd.saved(node, "_saved_ignore_index")
-        labels = target[target != ignored] if isinstance(ignored, int) else target
-        if labels.numel():
-            sight["classes"] = torch.bincount(labels.reshape(-1).long(), minlength=prediction.shape[1]).tolist()
-    return sight
-
-
-def _describe(tensor: Tensor) -> dict[str, Any]:
-    values = tensor.detach()
-    values = values.double() if values.numel() <= EXACT else values.float()
-    samples = values.shape[0] if values.ndim else 1
-    deviation = torch.linalg.vector_norm(centred(values)) if samples > 1 else values.new_full((), math.nan)
-    low, high, mean, length = to_floats([*values.aminmax(), values.mean(), deviation])
-    variance = length * length / (values.numel() / samples * (samples - 1)) if samples > 1 else math.nan
-    return {"shape": list(tensor.shape), "min": low, "max": high, "mean": mean, "variance": variance}

@@ -11,6 +11,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from fallline.record.calls import PLACE, Listener
+
 FRAME_LIMIT = 30  # callers looked at above the one that called backward
 HOLDERS = 3  # references to a frame's variables when nobody else holds them: the frame, ours, getrefcount's
 
@@ -158,7 +160,7 @@ def find_parameters(wanted: Sequence[str]) -> list[Tensor] | None:
         if all(name in found for name in wanted):
             break
     for name in wanted:
-        if name not in found and (variable := _variable(name)) is not None:
+        if name not in found and (variable := find_tensor(name, leaf=True)) is not None:
             found[name] = variable
     return [found[name] for name in wanted] if all(name in found for name in wanted) else None
 
@@ -175,15 +177,15 @@ def _hidden(root: nn.Module, name: str) -> Tensor:
     return by_id[key]
 
 
-def _variable(name: str) -> Tensor | None:
-    """A plain tensor by the name of its variable, ``w1`` or ``params[0]``."""
+def find_tensor(name: str, leaf: bool = False) -> Tensor | None:
+    """A plain tensor by the name of its variable, ``w1`` or ``params[0]``; ``leaf``: none that was computed."""
     base, bracket, index = name.partition("[")
     for variables in caller_variables():
         value = variables.get(base)
         if bracket and isinstance(value, (list, tuple, dict)):
             items = value.items() if isinstance(value, dict) else enumerate(value)
             value = next((inner for key, inner in items if f"{key!r}]" == index), None)
-        if isinstance(value, Tensor) and value.is_leaf:
+        if isinstance(value, Tensor) and (value.is_leaf or not leaf):
             return value
     return None
 
@@ -200,6 +202,7 @@ def object_name(value: object) -> str | None:
 def is_compiled(module: nn.Module) -> bool:
     """Whether ``torch.compile`` stands between the program and this module."""
     dynamo = sys.modules.get("torch._dynamo")  # asking torch for it would import it
-    return type(module) is getattr(dynamo, "OptimizedModule", ()) or (
-        getattr(module, "_compiled_call_impl", None) is not None
-    )
+    called = getattr(module, PLACE, None)
+    if type(called) is Listener:
+        called = called.before
+    return type(module) is getattr(dynamo, "OptimizedModule", ()) or called is not None

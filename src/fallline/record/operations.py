@@ -36,5 +36,6 @@ LOSSES = {
     "mseloss": "mse", "nllloss": "nll", "nllloss2d": "nll", "binarycrossentropy": "bce",
     "binarycrossentropywithlogits": "bce-logits", "smoothl1loss": "smooth-l1", "huberloss": "huber",
 }  # fmt: skip
+REGRESSION = ("mse", "l1", "smooth-l1", "huber")
 FLAT = 0.05  # an activation is at its flat end where its slope is below this share of its largest slope
 STREAK = 5  # measured batches in a row without any gradient before a unit counts as dead

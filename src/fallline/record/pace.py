@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 
 WARM = 16  # losses before anything is said
 RATE = 0.05  # weight of the newest loss in the level
 SPIKE = math.log(10.0)  # of a loss over the level; batches of a healthy training rarely differ by as much
 STALL = math.log(0.8)  # the level must fall to this while the number of updates doubles, else descent stalls
+LARGEST = math.log(sys.float_info.max)  # so that no limit overflows
 CLIP = math.log(2.0)  # of what one loss may add: a spike hardly moves the level
 
 
@@ -24,8 +26,7 @@ class Pace:
         """Take the next loss; whether it is a spike."""
         if not 0 < loss < math.inf:
             return False
-        above = math.log(loss) - self._level
-        spike = self.count >= WARM and above > SPIKE
+        spike, above = loss > self.limit, math.log(loss) - self._level
         if self.count == 0:
             self._level = above
         else:
@@ -39,6 +40,11 @@ class Pace:
     def level(self) -> float:
         """The usual loss at present."""
         return math.exp(self._level)
+
+    @property
+    def limit(self) -> float:
+        """A loss above this is a spike."""
+        return math.exp(min(self._level + SPIKE, LARGEST)) if self.count >= WARM else math.inf
 
     @property
     def stalled(self) -> bool:

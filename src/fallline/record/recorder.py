@@ -24,22 +24,25 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from fallline.record import batch, measure
+from fallline.record import batch, measure, through_time
 from fallline.record import graph as autograd
 from fallline.record.catalog import Catalog
-from fallline.record.kept import Kept
+from fallline.record.inquiry import Inquiry
 from fallline.record.lookout import Lookout
 from fallline.record.modes import modes
 from fallline.record.operations import ACTIVATIONS
+from fallline.record.race import Race
 from fallline.record.sample import Sample
 from fallline.record.schedule import FIRST, Schedule
-from fallline.record.store import Store, cell
+from fallline.record.sight import loss_sight
+from fallline.record.store import FLUSH_SECONDS, Store, cell
 
 BUDGET = 0.03  # share of the training's time that watching may take
 BACKWARDS = 64  # most of one update that are measured densely
 STARTS = 1000  # parameters whose start is kept also when they are gone
 SPARE = 2**24  # entries of memory kept for the next copies of the parameters
 CAREFUL = 50  # updates at the start that are looked at more closely
+TOGETHER = 16  # updates handed over at once, and four times as many where their losses are on a device
 
 Hook = Callable[..., Any]
 
@@ -68,8 +71,10 @@ class Recorder:
     Nothing it does changes a number of the training. A fault of its own stops the recorder, not the training.
 
     ``limit``: raise :class:`StopTraining` after this many updates, ``seconds``: after this much training. ``ahead``:
-    take the curvature of the first batch's loss.
+    take the curvature of the first batch's loss. ``bars``: see :class:`Race`.
     """
+
+    inquires = True  # whether the program's own lines are looked for, and the batch is kept, when a loss is not finite
 
     def __init__(
         self,
@@ -79,11 +84,12 @@ class Recorder:
         seconds: float | None = None,
         clock: Callable[[], float] = time.perf_counter,
         ahead: bool = False,
+        bars: Sequence[tuple[int, float]] = (),
     ) -> None:
         self.store, self.clock = store, clock
-        self.limit, self.seconds = limit, seconds
+        self.limit, self.seconds, self.race = limit, seconds, Race(bars)
         self.catalog = Catalog(store)
-        self._lookout = Lookout(store, self.catalog, clock, ahead)
+        self._lookout = Lookout(store, self.catalog, ahead)
         self.step = 0
         self.spent = 0.0
         self.fault: str | None = None
@@ -99,10 +105,10 @@ class Recorder:
         self._samples = 0
         self._streaks: dict[int, Tensor] = {}
         self._start: dict[int, Tensor] = {}
-        self._rows: list[tuple[Any, ...]] = []
+        self._rows, self._settled = list[tuple[Any, ...]](), -math.inf  # not handed over yet, and when they were last
+        self._unheard = list[float]()  # losses that the lookout has not been told
         # gradients carried over a step
-        self._sentinels: dict[int, weakref.ref[Tensor]] = {}
-        self._stale: dict[int, bool] = {}
+        self._sentinels, self._stale = dict[int, weakref.ref[Tensor]](), dict[int, bool]()
         self._used: dict[int, tuple[int, int]] = {}
         self._carried: dict[int, tuple[int, int]] = {}
         # updates written by hand
@@ -111,7 +117,7 @@ class Recorder:
         self._asked: dict[tuple[Any, ...], bool] = {}
         self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
         self._broken = False
-        self._kept = Kept()
+        self._inquiry = Inquiry(store, self.catalog)
         # copies of the parameters while a closure runs, and memory for the next ones
         self._copies, self._spare = list[Tensor](), list[Tensor]()
 
@@ -124,7 +130,7 @@ class Recorder:
         self._replace(torch.amp.GradScaler, "scale", self._scale)
         before = register_optimizer_step_pre_hook(_untraced(self._before_any_step))
         after = register_optimizer_step_post_hook(_untraced(self._after_step_or_stop))
-        self._undo += [before.remove, after.remove]
+        self._undo += [before.remove, after.remove, self._inquiry.calls.install()]
         return self
 
     def release(self) -> None:
@@ -134,18 +140,26 @@ class Recorder:
 
     def stop(self) -> None:
         """Remove everything that was put in place, and hand over what is still pending."""
+        if self.inquires and not self._broken:
+            self._guard(self._look_at_the_last)
         self.release()
         if self._hand and not self._stepped and self._losses.count:
             self._guard(self._hand_step, True)
-        if not self._broken:
-            self._guard(self._report_backward)
+        self._inquiry.drop()
         try:
-            self._settle()
+            self._settle(self.clock())
         except Exception as error:  # a device that failed keeps its numbers
             self._give_up(error)
         now = self.clock()
         seconds = now - self._began if self._began is not None else 0.0
         self.store.meta(steps=self.step, overhead_seconds=self.spent, training_seconds=seconds, fault=self.fault)
+
+    def _look_at_the_last(self) -> None:
+        """A program that sees a loss that is not finite may end without going backward."""
+        detail = self._inquiry.last(self.step)
+        if detail is not None:
+            self._broken = True
+            self.store.event(self.step, "non-finite", **detail)
 
     def _replace(self, owner: Any, name: str, replacement: Callable[..., Any]) -> None:
         original = getattr(owner, name)
@@ -186,7 +200,7 @@ class Recorder:
         """Whether this is the thread that trains."""
         here = threading.get_ident()
         if self._thread is None:
-            self._thread = here
+            self._thread = self._inquiry.calls.thread = here
         return self._thread == here
 
     def _backward(self, original: Hook, tensors: Any, *args: Any, **kwargs: Any) -> Any:
@@ -199,7 +213,7 @@ class Recorder:
         try:
             return original(tensors, *args, **kwargs)
         finally:
-            self._inside = False
+            self._inside, self._inquiry.calls.used = False, True
             for handle in handles or ():
                 handle.remove()
             if not self._stepped:
@@ -219,7 +233,7 @@ class Recorder:
         try:
             gradients = original(outputs, inputs, *args, **kwargs)
         finally:
-            self._inside = False
+            self._inside, self._inquiry.calls.used = False, True
             for handle in handles or ():
                 handle.remove()
         values = gradients.values() if isinstance(gradients, dict) else gradients
@@ -255,6 +269,7 @@ class Recorder:
             return []
         if self._began is None:
             self._began = self.clock()
+        self._inquiry.answer(loss)
         if self._hand and not self._stepped:
             self._hand_step(False)
         if self._sample is not None or self.step < CAREFUL:
@@ -279,11 +294,20 @@ class Recorder:
             _, unscaled, scale = self._scaled
         value: Any = unscaled.item() if loss.is_cpu else unscaled.detach().clone()
         self._losses.add(value)
-        if isinstance(value, float):
-            self._lookout.hear(value)
-        if not self._broken and isinstance(value, float) and not math.isfinite(value) and not self._report_backward():
-            self._report_birth(loss, value)
+        if not isinstance(value, float):
+            return scale
+        self._unheard.append(value)
+        if not value < self._lookout.limit or self._sample is not None or self.step < CAREFUL:
+            self._tell_lookout()  # of an ordinary one it hears later, with the next ones
+        if not self._broken:
+            if not math.isfinite(value):
+                self._report_birth(loss, value)
+            self._inquiry.seen = weakref.ref(loss)
         return scale
+
+    def _tell_lookout(self) -> None:
+        heard, self._unheard = self._unheard, []
+        self._lookout.hear(heard)
 
     def _observe(self, loss: Tensor, sample: Sample, scale: Tensor | None) -> list[Any]:
         graph = autograd.read(loss)
@@ -291,7 +315,7 @@ class Recorder:
             return []
         self.catalog.learn(graph, self.step)
         if not loss.is_cpu:
-            self._lookout.hear(float(loss.detach()))
+            self._lookout.hear([float(loss.detach())])
             self._lookout.spiked = False  # it is too late to describe its batch
         handles = []
         for call in graph.calls:
@@ -304,6 +328,10 @@ class Recorder:
             handles.append(
                 call.node.register_hook(self._safely(functools.partial(self._on_call, sample, layer, call.data, scale)))
             )
+            if through_time.readable(call.node):
+                handles.append(
+                    call.node.register_hook(self._safely(functools.partial(self._on_fused, sample, layer, call.node)))
+                )
             for node in call.activations:
                 hook = functools.partial(self._on_activation, sample, layer, call.kind, autograd.op_name(node))
                 handles.append(node.register_hook(self._safely(hook)))
@@ -312,7 +340,7 @@ class Recorder:
 
     def _sight(self, graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
         """What stands at the loss, how dropout and batch norm acted, and at first what flowed in."""
-        sight = measure.loss_sight(graph, loss, scale)
+        sight = loss_sight(graph, loss, scale)
         sight["modes"] = [{**mode, "after": self.catalog.name_of(weight)} for mode, weight in modes(graph)]
         if self._samples < FIRST:
             sight["inputs"] = [
@@ -321,10 +349,9 @@ class Recorder:
         return sight
 
     def _look_at_curvature(self, loss: Tensor) -> None:
-        began = self._began if self._began is not None else self.clock()
         self._inside = True  # the gradients it takes are none of the training's
         try:
-            self._lookout.curvature(loss, self.step, self.clock() - began)
+            self._lookout.curvature(loss, self.step)
         finally:
             self._inside = False
 
@@ -338,12 +365,22 @@ class Recorder:
         before: Sequence[Any],
     ) -> None:
         """One use of a layer: ``before`` holds the gradient at its output, ``after`` those at its inputs."""
-        found = [("grad_out", before[0])] if before else []
+        found = [("grad_out", next((gradient for gradient in before if gradient is not None), None))]
         found += [("grad_in", after[position]) for position in data if position < len(after)]
         for name, gradient in found:
             if gradient is not None:
                 norm = measure.norm(gradient)
                 sample.add(layer, name, norm if scale is None else norm / scale.to(norm.device))
+
+    def _on_fused(
+        self, sample: Sample, layer: int, node: autograd.Node, after: Sequence[Any], before: Sequence[Any]
+    ) -> None:
+        found = through_time.gains(node, before)
+        if found is not None:
+            uses, first, last = found
+            sample.times[layer] = uses
+            sample.add(layer, "first", first)
+            sample.add(layer, "last", last)
 
     def _on_activation(
         self, sample: Sample, layer: int, kind: str, name: str, after: Sequence[Any], before: Sequence[Any]
@@ -376,6 +413,8 @@ class Recorder:
             detail |= {"origin": found.origin, "operation": found.operation, "share": found.share}
             detail["rows"] = list(found.rows)
             detail["parameter"] = self.catalog.name_of(found.parameter)
+        if self.inquires:
+            self._inquiry.loss(self.step, loss, found, detail)
         self.store.event(self.step, "non-finite", **detail)
 
     # -- gradients carried over a step -----------------------------------------------------------------------------
@@ -405,11 +444,11 @@ class Recorder:
                 return
             sentinel = min(candidates[:4], key=lambda p: p.numel())
             self._sentinels[key], gradient = weakref.ref(sentinel), sentinel.grad
+            self._inquiry.read[id(optimizer)] = weakref.ref(optimizer), self._sentinels[key]
         if not self._broken and gradient.is_cpu and not cmath.isfinite(_sum(gradient)):
+            self._broken = True
             held = [(p, p.grad) for p in _parameters(optimizer) if p.grad is not None]
-            spoilt = any(not bool(torch.isfinite(p).all()) for p, _ in held)
-            loss = self._losses.last if self._losses.count else ""
-            self._report_bad_gradient(self.step, loss, "parameter" if spoilt else "backward", held)
+            self.store.event(self.step, "non-finite", **self._examine(held))
         if self._sample is not None or self.step < CAREFUL:
             stamp = self._used.get(key)
             carried = self._stale.get(key, False) and stamp is not None
@@ -425,36 +464,39 @@ class Recorder:
         if checked in (3, 10, 30) or checked % 100 == 0:
             self.store.event(self.step, "carried", optimizer=key, checked=checked, stale=stale)
 
-    def _report_backward(self) -> bool:
-        """Look into the gradients of the last steps: was NaN born there? The parameters have taken it over since."""
-        found = self._kept.not_finite()
-        if found is None:
-            return False
-        optimizer, step = found
-        trained = [p for p in _parameters(optimizer) if self.catalog.parameter(p) in self._start]
-        self._report_bad_gradient(step, self._last_loss, "backward", [(p, p) for p in trained])
-        return True
+    def _examine(self, held: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
+        """What can be known of a gradient that is not finite, before it is used."""
+        spoilt = any(not bool(torch.isfinite(p).all()) for p, _ in held)
+        loss = self._losses.last if self._losses.count else ""
+        detail = self._bad_gradient(loss, "parameter" if spoilt else "backward", held)
+        detail["batches"] = self._losses.count
+        if not spoilt:
+            self._inquiry.gradient(self.step, detail)
+        return detail
 
-    def _report_bad_gradient(self, step: int, loss: Any, origin: str, signs: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """``signs``: the parameters, each with the tensor that is not finite where its gradient was not."""
-        self._broken = True
-        bad = {id(p) for p, sign in signs if not bool(torch.isfinite(sign).all())}
-        self.store.event(
-            step,
-            "non-finite",
-            origin=origin,
-            loss=str(loss),
-            operation="",
-            parameters=[self.catalog.name_of(p) for p, _ in signs if id(p) in bad],
-            finite=[self.catalog.name_of(p) for p, _ in signs if id(p) not in bad],
-        )
+    def _bad_gradient(self, loss: Any, origin: str, held: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
+        """``held``: the parameters with their gradients."""
+        bad = {id(p) for p, gradient in held if not bool(torch.isfinite(gradient).all())}
+        return {
+            "origin": origin, "loss": str(loss), "operation": "",
+            "parameters": [self.catalog.name_of(p) for p, _ in held if id(p) in bad],
+            "finite": [self.catalog.name_of(p) for p, _ in held if id(p) not in bad],
+        }  # fmt: skip
 
     # -- optimizer steps -----------------------------------------------------------------------------------------------
 
     def _before_any_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        careful = self._sample is not None or self.step < CAREFUL or not self._kept.suffices(optimizer)
+        careful = self._sample is not None or self.step < CAREFUL or not self._fine(optimizer)
         if careful and self._in_thread():
             self._guard(self._before_step, optimizer, args, kwargs)
+
+    def _fine(self, optimizer: Optimizer) -> bool:
+        """Whether the one gradient that is read of a known optimizer is finite."""
+        known = self._inquiry.read.get(id(optimizer))
+        if known is None or known[0]() is not optimizer or (parameter := known[1]()) is None:
+            return False
+        gradient = parameter.grad
+        return gradient is not None and (self._broken or not gradient.is_cpu or cmath.isfinite(_sum(gradient)))
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._stepped = True
@@ -513,15 +555,17 @@ class Recorder:
         if not self._in_thread():
             return
         self._guard(self._after_step, optimizer)
-        if self.limit is not None or self.seconds is not None:
+        self._inquiry.calls.clear()
+        if self.limit is not None or self.seconds is not None or self.race:
             self._stop_if_enough()
 
     def _stop_if_enough(self) -> None:
         enough = self.limit is not None and self.step >= self.limit
         if self.seconds is not None and self._began is not None:
             enough = enough or self.clock() - self._began > self.seconds
-        if enough:
-            self.store.meta(stopped=True)
+        lost = bool(self.race) and self.race.lost(self.step)
+        if enough or lost:
+            self.store.meta(stopped=True, lost=lost)
             raise StopTraining
 
     def _after_step(self, optimizer: Optimizer) -> None:
@@ -534,7 +578,6 @@ class Recorder:
             gradient = self._sentinel_gradient(key)
             self._used[key] = (id(gradient), gradient._version) if gradient is not None else (0, 0)
             self._stale[key] = False
-            self._kept.keep(optimizer, gradient, self.step)
         rate = optimizer.param_groups[0].get("lr", math.nan)
         self._finish(key, float(rate))
 
@@ -544,29 +587,31 @@ class Recorder:
         began = self._began if self._began is not None else now
         losses, self._losses = self._losses, Losses()
         loss = self._last_loss = losses.sum / losses.count if losses.count else self._last_loss
-        known = not isinstance(loss, Tensor)
-        row = (self.step, optimizer, cell(loss) if known else loss, rate, losses.count, now - began)
-        if known and not self._rows:
-            self.store.put("steps", row)
-        else:
-            self._rows.append(row)
-            if len(self._rows) >= 64 or self._sample is not None or self.store.due:
-                self._settle()
+        self._rows.append((self.step, optimizer, loss, rate, losses.count, now - began))
+        if self.race:
+            self.race.note(loss)
+        together = TOGETHER * (4 if isinstance(loss, Tensor) else 1)
+        if len(self._rows) >= together or self._sample is not None or now >= self._settled + FLUSH_SECONDS:
+            self._settle(now)
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
         dense = self._schedule.dense(self._sample is not None, optimizer, self.step, self.spent, now - began)
+        if dense or self._sample is not None:
+            (self._inquiry.calls.search if dense else self._inquiry.calls.settle)()
         self._sample = Sample() if dense else None
         self.step += 1
-        self.store.tick()
 
-    def _settle(self) -> None:
-        """Write the rows whose losses were left on their device."""
-        rows, self._rows = self._rows, []
-        waiting = [row[2] for row in rows if isinstance(row[2], Tensor)]
-        values = iter(measure.to_floats(waiting))
-        for row in rows:
-            loss = cell(next(values)) if isinstance(row[2], Tensor) else row[2]
-            self.store.put("steps", (*row[:2], loss, *row[3:]))
+    def _settle(self, now: float) -> None:
+        """Hand the rows over, with the losses that were left on their device."""
+        rows, self._rows, self._settled = self._rows, [], now
+        values = iter(measure.to_floats([row[2] for row in rows if isinstance(row[2], Tensor)]))
+        for step, optimizer, loss, *rest in rows:
+            value = next(values) if isinstance(loss, Tensor) else loss
+            self.store.put("steps", (step, optimizer, cell(value), *rest))
+        if self._unheard:
+            self._tell_lookout()
+            self._lookout.spiked = False  # it is too late to describe its batch
+        self.store.tick()
 
     def _write_sample(self, sample: Sample, optimizer: int) -> None:
         layers, parameters = sample.rows(self._start)
@@ -581,7 +626,7 @@ class Recorder:
 
     # -- updates written by hand --------------------------------------------------------------------------------------
 
-    def _after_hand_backward(self, gradients: list[tuple[Tensor, Tensor]] | None) -> None:
+    def _after_hand_backward(self, gradients: list[tuple[Tensor, Tensor | None]] | None) -> None:
         """Remember the parameters as they are, to see at the next backward whether someone moved them."""
         if gradients is None:
             leaves = self.catalog.leaves()
@@ -589,6 +634,11 @@ class Recorder:
         if any(isinstance(p, nn.Parameter) for p, _ in gradients):  # what else has a gradient then is data
             gradients = [(p, g) for p, g in gradients if isinstance(p, nn.Parameter)]
         self._hand = [(weakref.ref(p), measure.sketch(p).clone()) for p, _ in gradients]
+        held = [(p, g) for p, g in gradients if g is not None]
+        read = min((g for _, g in held[:4]), key=Tensor.numel, default=None)
+        if read is not None and self._inquiry.patience and not self._broken and self._scaled is None and _bad(read):
+            self._inquiry.patience -= 1
+            self._inquiry.suspect = self._examine(held)
         if self._sample is not None:
             self._weigh(self._sample, gradients)
 
@@ -598,12 +648,21 @@ class Recorder:
         for reference, before in self._hand:
             parameter = reference()
             moved = moved or parameter is None or not torch.equal(measure.sketch(parameter), before)
+        suspect, self._inquiry.suspect = self._inquiry.suspect, None
         if moved:
             self.catalog.by_hand()
+            if suspect is not None:
+                self._broken = True
+                self.store.event(self.step, "non-finite", **suspect)
             kept = next((p.grad for r, _ in self._hand if (p := r()) is not None and p.grad is not None), None)
             if not last and (self._sample is not None or self.step < CAREFUL):
                 self._count_carried(0, kept is not None and bool((kept != 0).any()))
             self._finish(0, math.nan)
+
+
+def _bad(gradient: Tensor) -> bool:
+    """Whether a gradient is known not to be finite."""
+    return gradient.is_cpu and not gradient.is_sparse and not cmath.isfinite(_sum(gradient))
 
 
 def _sum(tensor: Tensor) -> Any:

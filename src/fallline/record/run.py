@@ -7,7 +7,7 @@ import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,13 @@ class Table:
         keep = np.ones(len(self), dtype=bool)
         for column, value in equal.items():
             keep &= self.data[column] == value
+        return self._rows(keep)
+
+    def before(self, step: int) -> Table:
+        """The rows of earlier updates."""
+        return self._rows(self.data["step"] < step)
+
+    def _rows(self, keep: NDArray[np.bool_]) -> Table:
         return Table({name: values[keep] for name, values in self.data.items()})
 
 
@@ -139,6 +146,23 @@ class Run:
 
     def events_of(self, kind: str) -> Iterator[Event]:
         return (event for event in self.events if event.kind == kind)
+
+    def until(self, updates: int) -> Run:
+        """The record as it stood after so many updates; how the program ended is not known yet.
+
+        The lists of models, layers and parameters bear no dates: they stay whole.
+        """
+        known = ("schema", "argv", "started", "torch", "python", "threads", "forecast")
+        steps = self.steps.before(updates)
+        meta = {key: self.meta[key] for key in known if key in self.meta}
+        meta |= {"steps": len(steps), "training_seconds": float(steps["time"][-1]) if len(steps) else 0.0}
+        return replace(
+            self, meta=meta, steps=steps,
+            optimizers=tuple(o for o in self.optimizers if o.id in steps["optimizer"]),
+            layer_stats=self.layer_stats.before(updates), parameter_stats=self.parameter_stats.before(updates),
+            sights=tuple(s for s in self.sights if s.step < updates),
+            events=tuple(e for e in self.events if e.step < updates),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

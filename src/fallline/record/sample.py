@@ -28,6 +28,7 @@ class Sample:
     before: list[Tensor] = field(default_factory=list)  # copies of the parameters before the update
     gradients: list[Tensor] = field(default_factory=list)  # norms
     twins: dict[int, Tensor] = field(default_factory=dict)
+    times: dict[int, int] = field(default_factory=dict)  # steps in time that a fused layer makes in one use
     sights: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, layer: int, name: str, value: Tensor) -> None:
@@ -56,7 +57,7 @@ class Sample:
         tensors += [t for column in (*columns, self.twins.values()) for t in column]
         values = iter(measure.to_floats(tensors))
         layers = [
-            _layer_row(layer, {name: [next(values) for _ in uses] for name, uses in numbers.items()})
+            _layer_row(layer, {name: [next(values) for _ in uses] for name, uses in numbers.items()}, self.times)
             for layer, numbers in self.layers.items()
         ]
         gradients, weights, updates, far = ([next(values) for _ in column] for column in columns)
@@ -69,15 +70,15 @@ class Sample:
         return layers, rows
 
 
-def _layer_row(layer: int, read: Mapping[str, Sequence[float]]) -> Row:
+def _layer_row(layer: int, read: Mapping[str, Sequence[float]], times: Mapping[int, int]) -> Row:
     out = read.get("grad_out", ())
-    several = len(out) > 1
+    first, last = (out[-1], out[0]) if len(out) > 1 else (_length(read.get("first")), _length(read.get("last")))
     numbers = (
         _mean(read.get("in_rms")), _mean(read.get("in_spread")), _length(out), _length(read.get("grad_in")),
-        out[-1] if several else None, out[0] if several else None, _slope(read),
+        first, last, _slope(read),
         _mean(read.get("flat")), _mean(read.get("dead")), _mean(read.get("window")),
     )  # fmt: skip
-    return (layer, len(out), *(None if number is None else cell(number) for number in numbers))
+    return (layer, times.get(layer, len(out)), *(None if number is None else cell(number) for number in numbers))
 
 
 def _mean(values: Sequence[float] | None) -> float | None:

@@ -31,7 +31,9 @@ def main(path: str) -> int:
     patient = Patient()
     for remedy in spec["remedies"]:
         BY_NAME[remedy["name"]].apply(patient, remedy["args"])
-    session = Session(spec["name"], spec["root"], spec["budget"], spec["limit"], seconds=spec["seconds"])
+    session = Session(
+        spec["name"], spec["root"], spec["budget"], spec["limit"], seconds=spec["seconds"], bars=spec["bars"]
+    )
     Path(path).with_name(FOLDER).write_text(str(session.folder))
     with patient.operate() if spec["remedies"] else nullcontext():
         session.start(sys.argv)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import os
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +28,7 @@ SINGLES = 16  # remedies tried one by one
 PATIENCE = 100.0  # seconds after which no further one is begun
 PAIRS = 4  # combinations of two
 SEEDS = (0, 1)
+RUNG = 20  # least updates after which a trial may be given up
 CLOSE = 0.005  # of the scale: among remedies this close to the best the mildest is chosen
 
 LAST = frozenset(remedy.name for remedy in RARE)  # tried only where none before is better than no remedy
@@ -54,32 +57,34 @@ class Fix:
     seconds: float
 
 
-def fix(program: Program, root: Path, progress: Progress = lambda message: None) -> Fix:
-    """Run the program as it is, then under each candidate, and choose.
+def fix(program: Program, root: Path, ward: Ward, progress: Progress = lambda message: None) -> Fix:
+    """Run the program as it is, then under each candidate in the ward, and choose.
 
     A remedy is chosen only if the loss at equal updates is clearly lower than without it, with every seed that the
     program lets itself be given.
     """
     started = time.perf_counter()
     workers = max(1, min(2, os.cpu_count() or 1))
-    source = None if program.module else Path(program.path)
-    with ThreadPoolExecutor(workers) as pool, Ward(source) as ward:  # whatever ends this ends the trials first
-        progress("running the program as it is")
-        first = Limits(seconds=SECONDS, wall=SECONDS * 4 + trials.GRACE)
-        untreated = list(
-            pool.map(lambda seed: trials.run(program, (), seed, first, root, seed == SEEDS[0], ward.run), SEEDS)
-        )
-        limits = _limits(untreated[0])
-        clinic = _Clinic(program, root, limits, untreated, pool, ward, workers, progress)
-        comparisons = clinic.singles(candidates(untreated[0]))
-        if not any(c.better and c.solved for c in comparisons):
-            comparisons += clinic.pairs(comparisons)
-        chosen, confirmations, written = clinic.choose(comparisons)
-        if chosen is None and confirmations:  # what was better with one seed alone ended the trials too early
-            tried = [c.trial.remedies for c in comparisons]
-            further = clinic.singles([r for r in candidates(untreated[0]) if (r,) not in tried])
-            chosen, again, written = clinic.choose(further)
-            comparisons, confirmations = comparisons + further, confirmations + again
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            progress("running the program as it is")
+            first = Limits(seconds=SECONDS, wall=SECONDS * 4 + trials.GRACE)
+            untreated = list(
+                pool.map(lambda seed: trials.run(program, (), seed, first, root, seed == SEEDS[0], ward.run), SEEDS)
+            )
+            clinic = _Clinic(program, root, _limits(untreated[0]), untreated, pool, ward, workers, progress)
+            comparisons = clinic.singles(candidates(untreated[0]))
+            if not any(c.better and c.solved for c in comparisons):
+                comparisons += clinic.pairs(comparisons)
+            chosen, confirmations, written = clinic.choose(comparisons)
+            if chosen is None and confirmations:  # what was better with one seed alone ended the trials too early
+                tried = [c.trial.remedies for c in comparisons]
+                further = clinic.singles([r for r in candidates(untreated[0]) if (r,) not in tried])
+                chosen, again, written = clinic.choose(further)
+                comparisons, confirmations = comparisons + further, confirmations + again
+        except BaseException:  # the pool waits for its trials, so they have to end first
+            ward.close()
+            raise
     change = "\n\n".join(_change(r, untreated[0]) for r in chosen.trial.remedies) if chosen is not None else ""
     return Fix(
         untreated[0], tuple(comparisons), tuple(confirmations),
@@ -159,14 +164,27 @@ class _Clinic:
             batch = combinations[start : start + self.workers]
             for number, remedies in enumerate(batch, start + 1):
                 self.progress(f"trial {number} of {len(combinations)}: {describe(remedies)}")
-            done = self.pool.map(lambda remedies: self._run(remedies, SEEDS[0]), batch)
+            run = functools.partial(self._run, limits=replace(self.limits, bars=self._bars(results)))
+            done = self.pool.map(run, batch)
             results += [trials.compare(self.untreated[0], trial) for trial in done]
             if any(c.better and c.solved for c in results):
                 break
         return results
 
-    def _run(self, remedies: tuple[Prescription, ...], seed: int) -> Trial:
-        return trials.run(self.program, remedies, seed, self.limits, self.root, start=self.ward.run)
+    def _bars(self, results: Sequence[Comparison]) -> tuple[tuple[int, float], ...]:
+        """Successive halving: who is behind most of the others on the way is given up, once anything helps."""
+        if not any(c.better for c in results):
+            return ()
+        whole = results[0].updates
+        ahead = [self.untreated[0], *(c.trial for c in results if not c.lost)]
+        return tuple(
+            (updates, statistics.median(trials.end_loss(t, updates) for t in ahead) + trials.CLEARLY * results[0].scale)
+            for updates in (whole // 4, whole // 2)
+            if updates >= RUNG
+        )
+
+    def _run(self, remedies: tuple[Prescription, ...], seed: int = SEEDS[0], limits: Limits | None = None) -> Trial:
+        return trials.run(self.program, remedies, seed, limits or self.limits, self.root, start=self.ward.run)
 
     def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison], Rewrite | None]:
         """The mildest of the best that is better with every seed, and the edit that does the same."""

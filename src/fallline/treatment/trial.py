@@ -15,6 +15,7 @@ import numpy as np
 from fallline.diagnosis.diagnose import Diagnosis, diagnose
 from fallline.diagnosis.finding import Prescription
 from fallline.diagnosis.outcome import judge
+from fallline.record.race import tail
 from fallline.record.run import Run, Training, read
 from fallline.treatment import child
 from fallline.treatment.prescribe import prescribe
@@ -51,6 +52,7 @@ class Limits:
     updates: int | None = None
     seconds: float | None = None  # of training
     wall: float | None = None  # of the whole process, after which it is ended
+    bars: tuple[tuple[int, float], ...] = ()  # updates, and the loss above which a trial is given up there
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def run(
     spec = {
         "program": program.path, "args": list(program.args), "module": program.module, "seed": seed,
         "remedies": [asdict(r) for r in remedies], "limit": limits.updates, "seconds": limits.seconds,
-        "budget": BUDGET, "name": program.name,
+        "budget": BUDGET, "name": program.name, "bars": limits.bars,
     }  # fmt: skip
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="fallline-") as folder:
@@ -119,9 +121,9 @@ def end_loss(trial: Trial, updates: int) -> float:
     loss = training.loss[:updates]
     if len(loss) < 0.9 * updates:
         return math.inf
-    tail = loss[-max(5, len(loss) // 10) :]
-    finite = tail[np.isfinite(tail)]
-    return float(np.median(finite)) if len(finite) >= SOUND * len(tail) else math.inf
+    last = loss[-tail(len(loss)) :]
+    finite = last[np.isfinite(last)]
+    return float(np.median(finite)) if len(finite) >= SOUND * len(last) else math.inf
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,15 @@ class Comparison:
     new: tuple[str, ...]
 
     @property
+    def lost(self) -> bool:
+        """It was given up on the way, because others were ahead."""
+        return self.trial.run is not None and bool(self.trial.run.meta.get("lost"))
+
+    @property
     def better(self) -> bool:
         """Clearly lower at the same number of updates, and nothing new broke."""
+        if self.lost:
+            return False
         broke = self.new and not self.solved
         unseen = not self.new and self.gain > -CLEARLY and not UNSEEN.isdisjoint(self.cleared)
         return (self.gain > CLEARLY and not broke) or unseen

@@ -51,47 +51,65 @@ class Ward:
         self._answers: dict[str, queue.Queue[dict[str, int]]] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._streams: list[int] = []  # where this process writes to
 
     def __enter__(self) -> Ward:
         if FORKS:
             command = [sys.executable, "-m", __name__, *self._modules]
+            self._streams = [os.dup(1), os.dup(2)]
             self._server = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                env=dict(os.environ, OMP_NUM_THREADS="1"),
+                env=dict(os.environ, OMP_NUM_THREADS="1"), pass_fds=self._streams,
             )  # fmt: skip
             self._listener = threading.Thread(target=self._listen, args=(self._server.stdout,), daemon=True)
             self._listener.start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the trials that still run, and the process that they came from."""
+        if self._closed:
+            return
         self._closed = True
         if self._server is not None and self._listener is not None:
             assert self._server.stdin is not None
             with contextlib.suppress(OSError):
-                self._server.stdin.close()  # it ends the trials that still run, and itself
+                self._server.stdin.close()
+            if not self._answers:  # it may still be loading
+                self._server.kill()
             self._server.wait()
             self._listener.join()
+        for stream in self._streams:
+            os.close(stream)
 
-    def run(self, spec: Path, wall: float | None) -> Ending:
-        """Run the trial that a file describes, one thread a trial; after ``wall`` seconds it is ended (status 124)."""
+    def run(self, spec: Path, wall: float | None, passthrough: bool = False) -> Ending:
+        """Run the trial that a file describes; after ``wall`` seconds it is ended (status 124).
+
+        Each has one thread. ``passthrough``: it writes where this process does, and has as many as a program has.
+        """
         if self._server is None or self._closed:
-            return self._without(spec, wall)
+            return self._without(spec, wall, passthrough)
         out, err = spec.with_name("out"), spec.with_name("err")
-        answers = self._ask(self._server, {"spec": str(spec), "out": str(out), "err": str(err)})
+        job: dict[str, Any] = {"spec": str(spec), "out": str(out), "err": str(err)}
+        if passthrough:
+            job |= {"streams": self._streams, "threads": os.environ.get("OMP_NUM_THREADS")}
+        answers = self._ask(self._server, job)
         try:
             status = _await(answers, wall) if answers is not None else None
         except TimeoutError as late:
             return Ending(124, "", str(late))
         if status is None:
-            return self._without(spec, wall)
+            return self._without(spec, wall, passthrough)
         printed, complaint = (path.read_text(errors="replace") if path.exists() else "" for path in (out, err))
         return Ending(status, printed, complaint)
 
-    def _without(self, spec: Path, wall: float | None) -> Ending:
+    def _without(self, spec: Path, wall: float | None, passthrough: bool) -> Ending:
         """Do without the server; after the end (as by Ctrl-C) trials that still wait are not begun."""
-        return Ending(1, "", "not begun: the ward is closed") if self._closed else alone(spec, wall)
+        return Ending(1, "", "not begun: the ward is closed") if self._closed else alone(spec, wall, passthrough)
 
-    def _ask(self, server: subprocess.Popen[str], job: dict[str, str]) -> queue.Queue[dict[str, int]] | None:
+    def _ask(self, server: subprocess.Popen[str], job: dict[str, Any]) -> queue.Queue[dict[str, int]] | None:
         """Hand a trial to the server; where its answers will come, or None where it is gone."""
         answers: queue.Queue[dict[str, int]] = queue.Queue()
         assert server.stdin is not None
@@ -216,15 +234,18 @@ def _answer(**what: Any) -> None:
     os.write(1, (json.dumps(what) + "\n").encode())
 
 
-def _be_a_trial(job: dict[str, str]) -> None:
+def _be_a_trial(job: dict[str, Any]) -> None:
     """What the forked process does: be the trial, and end as a program of its own would."""
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.setsid()  # so that it can be ended with everything it started
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        for stream, path in ((1, job["out"]), (2, job["err"])):
-            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
+        if "streams" in job:
+            _be_the_program(job)
+        else:
+            os.setsid()  # so that it can be ended with everything it started
+            for stream, path in ((1, job["out"]), (2, job["err"])):
+                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), stream)
         from fallline.treatment import child
 
         status = child.main(job["spec"])
@@ -237,6 +258,18 @@ def _be_a_trial(job: dict[str, str]) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status & 0xFF)
+
+
+def _be_the_program(job: dict[str, Any]) -> None:
+    """Write where the user's program would, with as many threads; Ctrl-C reaches it as it would reach that."""
+    for stream, inherited in zip((1, 2), job["streams"], strict=True):
+        os.dup2(inherited, stream)
+    os.environ.pop("OMP_NUM_THREADS")
+    if job["threads"] is not None:
+        os.environ["OMP_NUM_THREADS"] = job["threads"]
+    import torch
+
+    torch.set_num_threads(int(job["threads"] or os.cpu_count() or 1))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
-from fallline.record import recorder, tape
+from fallline.record import calls, recorder, replay, tape
 from fallline.record.recorder import StopTraining
 
-OWN = (__name__, recorder.__name__, tape.__name__)  # modules whose frames no traceback of a program should show
+OWN = (
+    __name__,
+    *(module.__name__ for module in (calls, recorder, replay, tape)),
+)  # modules whose frames no traceback of a program should show
 
 
 class ScriptError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +21,7 @@ class Session:
 
     ``budget``: share of the training's time that watching may take. ``limit``: stop the program after this many
     updates; ``seconds``: after this much training. ``ahead``: stop it after the first, for a
-    forecast. ``models``: modules whose names are known already.
+    forecast. ``bars``: see :class:`fallline.record.race.Race`. ``models``: modules whose names are known already.
     """
 
     def __init__(
@@ -32,12 +33,13 @@ class Session:
         models: dict[str, nn.Module] | None = None,
         seconds: float | None = None,
         ahead: bool = False,
+        bars: Sequence[tuple[int, float]] = (),
     ) -> None:
         if not budget > 0:
             raise ValueError(f"budget is the share of the training's time to use, above 0; got {budget}")
         folder, self.note = new_folder(Path(root).absolute(), name)  # the program may change directory
         self.store = Store(folder)
-        self.recorder = Recorder(self.store, budget, 1 if ahead else limit, seconds, ahead=ahead)
+        self.recorder = Recorder(self.store, budget, 1 if ahead else limit, seconds, ahead=ahead, bars=bars)
         if ahead:
             self.store.meta(forecast=True)
         self.recorder.catalog.know(models or {})

@@ -24,6 +24,8 @@ class BadInitialisation:
     small: float = 0.1  # fan_in · Var(W) below this is weaker than every common scheme
     large: float = 10.0  # … and above this stronger
     lost: float = 1e-2  # the spread between samples, or the gradient, that is left after all layers
+    nothing: float = 1e-6  # … at which even a training that learned something was held up by its start
+    half: float = 0.5  # of the trivial loss
     part: float = 0.8  # a training that explained more than this has undone whatever its start was
     first_loss: float = 5.0  # first loss over the loss of a constant prediction
 
@@ -45,13 +47,14 @@ class BadInitialisation:
 
     def _small(self, training: Training, links: Chain, outcome: Outcome, scale: np.ndarray) -> Finding | None:
         weak = scale < self.small
-        if not outcome.stuck or weak[:-1].mean() < 0.5:
+        if not outcome.explained < self.half or weak[:-1].mean() < 0.5:
             return None
         start, end = links.spread[0], links.spread[-1]
         forward = float(end / start) if np.isfinite(start) and start > 0 else 1.0
         backward = links.gain if np.isfinite(links.gain) else 1.0
         by_activation = links.activation_factor ** (len(links.layers) - 1)
-        if min(forward, backward) > self.lost * by_activation:
+        lost = self.lost if outcome.stuck else self.nothing
+        if min(forward, backward) > lost * by_activation:
             return None
         return self._finding(
             training, links, scale,

@@ -24,6 +24,7 @@ class DeadUnits:
     code: str = "dead-units"
     share: float = 0.5  # of a layer's units
     most: float = 0.9  # from here on even a training that learned a little is concerned
+    whole: float = 0.999  # nothing at all passes
     silent: float = 0.97  # of all pairs of a unit and a sample: ordinary sparsity is 0.3 to 0.9
 
     def look(self, run: Run) -> Finding | None:
@@ -45,6 +46,8 @@ class DeadUnits:
 
     def _concerns(self, training: Training, share: float) -> bool:
         outcome = judge(training)
+        if share >= self.whole and outcome.trivial is None:
+            return True  # what the loss is worth is not known, but nothing before this layer can have helped
         if outcome.learned:
             return False
         return share >= self.share and (outcome.failed or share >= self.most)
@@ -65,7 +68,8 @@ class DeadUnits:
         steps = rows["step"][seen]
         living = np.flatnonzero(now < self.share)
         since = int(living[-1]) + 1 if len(living) else 0
-        return share, int(steps[min(since, len(steps) - 1)]), since == 0
+        born = since == 0 and steps[0] == training.run.layer_stats.where(layer=layer.id)["step"].min()
+        return share, int(steps[min(since, len(steps) - 1)]), bool(born)
 
     def _finding(self, training: Training, share: float, layer: Layer, since: int, born: bool) -> Finding:
         end = int(training.steps["step"][-1])

@@ -17,6 +17,7 @@ class ExplodingGradient:
     """Backward or forward gain per layer above one over the depth, or over time, in a training that fails."""
 
     code: str = "exploding-gradient"
+    toss: float = 3.0  # the loss's upper decile over its median
     gain: float = 1e3  # first layer's gradient over the last one's, or growth of the signal from input to output
     factor: float = 1.5  # a layer; below, a deep network may grow this much in passing and still train
     lost: float = 1.2  # loss at the end over the loss before a burst
@@ -69,7 +70,7 @@ class ExplodingGradient:
 
     def _over_time(self, training: Training) -> Finding | None:
         outcome = judge(training)
-        if outcome.learned:
+        if outcome.learned and not (outcome.trivial is None and self._tossed(training)):
             return None
         for through in recurrences(training):
             if through.gain > self.gain:
@@ -87,6 +88,11 @@ class ExplodingGradient:
                     evidence={"gain": through.gain, "time_steps": through.uses},
                 )
         return None
+
+    def _tossed(self, training: Training) -> bool:
+        """Whether the loss is still thrown about in the second half, far above where it mostly is."""
+        half = training.loss[len(training.loss) // 2 :]
+        return len(half) >= 10 and bool(np.quantile(half, 0.9) > self.toss * np.median(half) > 0)
 
     def _over_steps(self, training: Training) -> Finding | None:
         """Bursts: single gradients far above the run's own median, each followed by a jump of the weights."""

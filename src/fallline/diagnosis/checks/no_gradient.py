@@ -22,7 +22,7 @@ class NoGradient:
     def look(self, run: Run) -> Finding | None:
         if not len(run.steps) and not run.events:
             raise NotApplicable("no update was recorded")
-        looks = (self._cut, self._hidden, self._left_out, self._frozen, self._never, self._all_zero)
+        looks = (self._cut, self._hidden, self._left_out, self._frozen, self._cleared, self._never, self._all_zero)
         return next((finding for look in looks if (finding := look(run)) is not None), None)
 
     def _cut(self, run: Run) -> Finding | None:
@@ -120,6 +120,25 @@ class NoGradient:
                     "A frozen parameter stays as it is although the optimizer holds it. Where it was frozen for a "
                     "first phase of training, it has to be released with requires_grad_(True) for the second.",
                     tuple(names), float(len(names)),
+                )  # fmt: skip
+        return None
+
+    def _cleared(self, run: Run) -> Finding | None:
+        """Layers that got a gradient in backward, of which nothing was left when the optimizer stepped."""
+        for training in run.trainings:
+            own = [layer for layer in training.layers if layer.parameter in training.optimizer.parameters]
+            rows, at = training.layer_stats, training.parameter_stats
+            reached = np.isin(rows["layer"], [layer.id for layer in own]) & (rows["grad_out"] > 0)
+            steps = np.unique(rows["step"][reached])
+            left = at["grad"][np.isin(at["step"], steps)]
+            if training.optimizer.id and len(steps) >= 3 and not (left != 0).any():
+                return self._finding(
+                    "the gradient is gone when the optimizer steps",
+                    f"In all {len(steps)} measured updates backward() brought a gradient to {len(own)} layers, and "
+                    "none was there when the optimizer stepped.",
+                    "zero_grad() (or .grad = None) between backward() and step() throws away what backward() found, "
+                    "so the step changes nothing. Call zero_grad() before backward(), or after step().",
+                    (), float(len(own)),
                 )  # fmt: skip
         return None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,21 +38,63 @@ class NonFinite:
                 return None
             event = Event(step, "non-finite", {"origin": "loss", "operation": "", "loss": "not finite"})
         detail = event.detail
-        origin = str(detail.get("origin", "loss"))
-        operation = str(detail.get("operation", ""))
+        origin, operation = str(detail.get("origin", "loss")), str(detail.get("operation", ""))
+        place = _place(run, event)
         message, why = _describe(run, event, origin, operation)
         layer = str(detail.get("parameter", "")).removesuffix(".weight")
+        evidence = {"step": float(event.step), "share": float(detail.get("share", 0.0))}
+        if place is not None:
+            evidence["line"] = float(place["line"])
         return Finding(
             code=self.code,
             severity="error",
             title=f"NaN or Inf, born in {_PLACES[origin]} at step {event.step}",
-            message=message,
+            message=" ".join(part for part in (message, _line(place, detail), _kept(run, detail)) if part),
             why=why,
             disproof="Every tensor is finite when this very batch is run again from the parameters before the step.",
             layers=(layer,) if layer else (),
             steps=(event.step, event.step),
-            evidence={"step": float(event.step), "share": float(detail.get("share", 0.0))},
+            evidence=evidence,
         )
+
+
+def _place(run: Run, event: Event) -> dict[str, Any] | None:
+    """The line of the program: seen in a replay, or looked up in the forward pass after."""
+    later = (e.detail for e in run.events_of("place") if e.step == event.step)
+    return event.detail.get("place") or next(later, None)
+
+
+def _line(place: dict[str, Any] | None, detail: dict[str, Any]) -> str:
+    """The sentence that names the line."""
+    backward, operation = detail.get("origin") == "backward", detail.get("operation")
+    if place is not None:
+        stands = f"{_where(place)}."
+        if detail.get("origin") == "data":
+            return f"They come in at {stands}"
+        if backward and not operation:
+            return f"The last operation with such a slope, {detail.get('suspect')}, stands at {stands}"
+        return f"It stands at {stands}"
+    called = detail.get("called")
+    if called is None or detail.get("origin") == "parameter":
+        return ""
+    return f"Its line is not known; the program was at {_where(called)}."
+
+
+def _where(place: dict[str, Any]) -> str:
+    return f"{Path(place['file']).name}:{place['line']} `{place['code']}`"
+
+
+def _kept(run: Run, detail: dict[str, Any]) -> str:
+    """The sentences on doing the forward pass again, in the training and later."""
+    said = []
+    if detail.get("not_replayed"):
+        said.append(f"The forward pass was not done again at once: {detail['not_replayed']}.")
+    if detail.get("kept"):
+        without = f", without {detail['left_out']}" if detail.get("left_out") else ""
+        said.append(f"The batch is kept{without}: `fallline replay {run.name}` shows it.")
+    elif detail.get("not_kept"):
+        said.append(f"The batch could not be kept: {detail['not_kept']}.")
+    return " ".join(said)
 
 
 _PLACES = {
@@ -79,8 +123,15 @@ def _describe(run: Run, event: Event, origin: str, operation: str) -> tuple[str,
             "The update before this one, or the code that made the parameter, wrote NaN or Inf into it.",
         )
     if origin == "backward":
+        if operation:
+            return (
+                f"At step {step} every number of the forward pass is finite, but the backward of {operation}{where} "
+                "turns a finite gradient into one that is not.",
+                "An operation has an infinite or undefined slope at a value that occurred, and 0 · inf = NaN."
+                + (f" {rule[0].upper()}{rule[1:]}." if rule else ""),
+            )
         bad, finite = detail.get("parameters", []), detail.get("finite", [])
-        suspects = [op for op in _tail(run) if op in SINGULAR]
+        suspects = [detail["suspect"]] if "suspect" in detail else [op for op in _tail(run) if op in SINGULAR]
         rule = next((RULES[op] for op in suspects if op in RULES), "")
         place = "between the last layer and the loss" if not finite else f"before {finite[0]}"
         return (

@@ -7,14 +7,13 @@ from typing import Any
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import judge
-from fallline.record.operations import VIEWS
+from fallline.record.operations import REGRESSION, VIEWS
 from fallline.record.run import Run, Training
 
 RANGES = {
     "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, float("inf")),
     "hardtanh": (-1.0, 1.0), "hardsigmoid": (0.0, 1.0), "softplus": (0.0, float("inf")), "exp": (0.0, float("inf")),
 }  # fmt: skip
-REGRESSION = ("mse", "smooth-l1", "huber")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ class SaddlePoint:
 
     code: str = "saddle-point"
     step: float = 0.01  # of the loss, that one step of the best length gains at most: the gradient is about zero
+    rest: float = 1e-6  # of the loss; below it descent has stopped, whatever it had reached before
+    explained: float = 0.9  # of the trivial loss
     late: float = 0.2  # of the run, before which a look says nothing about its end
 
     def look(self, run: Run) -> Finding | None:
@@ -29,7 +31,8 @@ class SaddlePoint:
     def _judge(self, training: Training, look: Landscape) -> Finding | None:
         outcome = judge(training)
         late = look.step - int(training.steps["step"][0]) >= self.late * len(training.loss)
-        if not outcome.stuck or not look.negative or not late or look.one_step >= self.step:
+        arrived = outcome.flat and look.one_step < self.rest and outcome.explained < self.explained
+        if not (outcome.stuck or arrived) or not look.negative or not late or look.one_step >= self.step:
             return None
         rate = pace(training)
         where = ", ".join(f"{name} ({100 * share:.0f} %)" for name, share in look.witness.items() if share > 0.05)

@@ -9,6 +9,7 @@ from typing import Any
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import Outcome, judge
+from fallline.record.operations import REGRESSION
 from fallline.record.run import Run, Training
 
 ADAPTIVE = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop", "SparseAdam")
@@ -85,7 +86,7 @@ class UnscaledData:
         )  # fmt: skip
 
     def _targets(self, training: Training, outcome: Outcome) -> Finding | None:
-        targets = [s["target"] for s in training.sights if s["kind"] in ("mse", "smooth-l1", "huber")]
+        targets = [s["target"] for s in training.sights if s["kind"] in REGRESSION]
         adaptive = training.optimizer.kind in ADAPTIVE
         if not targets or (len(training.layers) < 2 and not adaptive):
             return None  # a linear model's curvature does not depend on its targets

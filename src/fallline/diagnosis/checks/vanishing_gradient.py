@@ -42,6 +42,9 @@ class VanishingGradient:
         if links is None or not np.isfinite(links.gain) or links.signal[0] <= 0:
             return None
         concerned = outcome.stuck or (links.gain < self.severe and outcome.explained < self.part)
+        if outcome.trivial is None and links.gain < self.severe:  # the loss does not say: does the gradient ever come?
+            late = chain(training, late=True)
+            concerned = concerned or (late is not None and late.gain < self.severe)
         if links.gain >= self.gain or not concerned or len(links.layers) < 3:
             return None
         first, last = links.layers[0].name, links.layers[-1].name

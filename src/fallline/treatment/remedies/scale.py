@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fallline.diagnosis.finding import Finding, Prescription, text
+from fallline.record.operations import REGRESSION
 from fallline.record.run import Layer, Run
 from fallline.treatment.patient import Patient
 from fallline.treatment.remedies import layers
@@ -78,7 +79,7 @@ class ScaleTargets:
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """By the mean and variance of the targets seen, where they are out of scale."""
-        targets = [s.detail["target"] for s in run.sights if s.detail["kind"] in ("mse", "smooth-l1", "huber")]
+        targets = [s.detail["target"] for s in run.sights if s.detail["kind"] in REGRESSION]
         outputs = [layer for layer in run.layers if layer.output and not layer.activation]
         if "target_rms" not in finding.evidence or not targets or not outputs:
             return []

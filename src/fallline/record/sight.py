@@ -1,0 +1,194 @@
+"""What the loss compares: the prediction and the target, also where the loss was written by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fallline.record import graph as autograd
+from fallline.record.measure import EXACT, centred, to_floats
+from fallline.record.operations import LOSSES, VIEWS
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What meets at a loss."""
+
+    kind: str
+    prediction: Tensor
+    target: Tensor
+    sign: float = 1.0  # of the loss's node, by the loss of this kind
+
+
+def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
+    """What stands at the loss: its kind, the operations before it, and the ranges of prediction and target.
+
+    ``scale``: what a ``GradScaler`` multiplied the loss by.
+    """
+    node, factor = autograd.unwrap_loss(loss.grad_fn)
+    factor = factor / float(scale) if factor is not None and scale is not None else factor
+    sight: dict[str, Any] = {"kind": None, "ops": list(graph.tail), "factor": factor}
+    sight["broadcast"] = autograd.broadcast(loss.grad_fn)
+    pair = _library(node) or _written(graph, node)
+    if pair is None:
+        return sight
+    if autograd.op_name(node) not in LOSSES:  # so that what comes before the loss stands at the same place
+        sight["ops"] = [*_before(graph.tail, pair.kind), pair.kind]
+        sight["factor"] = None if factor is None else factor * pair.sign
+    prediction, target = pair.prediction, pair.target
+    sight["kind"] = pair.kind
+    sight["reduction"] = {0: "none", 1: "mean", 2: "sum"}.get(autograd.saved(node, "_saved_reduction"), "none")
+    sight["elements"] = target.numel() if pair.kind == "nll" else prediction.numel()
+    sight["prediction"], sight["target"] = _describe(prediction), _describe(target)
+    weight = autograd.saved(node, "_saved_weight")
+    sight["weighted"] = isinstance(weight, Tensor)
+    pos_weight = autograd.saved(node, "_saved_pos_weight")
+    if isinstance(pos_weight, Tensor) and pos_weight.numel() == 1:
+        sight["pos_weight"] = float(pos_weight)
+    if pair.kind in ROBUST:
+        sight["constant"] = _constant(node, pair)
+    if pair.kind == "nll" and prediction.ndim >= 2 and prediction.shape[1] <= 10_000:
+        ignored = autograd.saved(node, "_saved_ignore_index")
+        labels = target[target != ignored] if isinstance(ignored, int) else target
+        if labels.numel():
+            sight["classes"] = torch.bincount(labels.reshape(-1).long(), minlength=prediction.shape[1]).tolist()
+    return sight
+
+
+def _library(node: autograd.Node) -> Pair | None:
+    """A loss of torch.nn.functional."""
+    kind = LOSSES.get(autograd.op_name(node))
+    prediction, target = autograd.saved(node, "_saved_self"), autograd.saved(node, "_saved_target")
+    if kind is None or not isinstance(prediction, Tensor) or not isinstance(target, Tensor):
+        return None
+    return Pair(kind, prediction, target)
+
+
+# -- losses written by hand --------------------------------------------------------------------------------------------
+
+STARTS = {"mse": "sub", "l1": "sub", "nll": "logsoftmax", "bce": "log"}  # the first operation of each
+ROBUST = {"l1", "smooth-l1", "huber"}
+
+
+def _written(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
+    """(p − t)², |p − t|, −log p of the right class, or −(t log p + (1 − t) log(1 − p)), before they are averaged."""
+    name = autograd.op_name(node)
+    if name in ("index", "gather"):
+        return _picked(node)
+    return _cross_entropy(node) if name == "add" else _difference(graph, node)
+
+
+def _difference(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
+    """The square, or the absolute value, of a difference of which one side depends on parameters."""
+    name, difference = autograd.op_name(node), autograd.saved(node, "_saved_self")
+    squared = (name == "pow" and autograd.saved(node, "_saved_exponent") == 2) or (
+        name == "mul" and difference is not None and difference is autograd.saved(node, "_saved_other")
+    )
+    below = node.next_functions[0][0] if node.next_functions else None
+    if not (squared or name == "abs") or not isinstance(difference, Tensor) or below is None:
+        return None
+    sides = [source for source, _ in below.next_functions]
+    of = [source for source in sides if source is not None]
+    prediction = _output(graph, of[0]) if autograd.op_name(below) in ("sub", "rsub") and len(of) == 1 else None
+    if prediction is None or prediction.shape != difference.shape:
+        return None
+    minuend = sides[0] is not None and autograd.op_name(below) == "sub"
+    target = prediction - difference.detach() if minuend else prediction + difference.detach()
+    return Pair("mse" if squared else "l1", prediction, target)
+
+
+def _picked(node: autograd.Node) -> Pair | None:
+    """The entry of the right class out of log-probabilities."""
+    source = node.next_functions[0][0]
+    if source is None or autograd.op_name(source) != "logsoftmax":
+        return None
+    scores = autograd.saved(source, "_saved_result")
+    picked = autograd.saved(node, "_saved_index")
+    if picked is None:
+        indices = autograd.saved(node, "_saved_indices")
+        picked = indices[-1] if isinstance(indices, Sequence) and len(indices) == 2 else None
+    if not isinstance(scores, Tensor) or scores.ndim != 2 or not isinstance(picked, Tensor):
+        return None
+    labels = picked.reshape(-1)
+    return Pair("nll", scores.detach(), labels, -1.0) if len(labels) == len(scores) else None
+
+
+def _cross_entropy(node: autograd.Node) -> Pair | None:
+    """t log p + (1 − t) log(1 − p)."""
+    halves = [source for source, _ in node.next_functions if source is not None]
+    if len(halves) != 2 or any(autograd.op_name(half) != "mul" for half in halves):
+        return None
+    logs, shares = [], []
+    for half in halves:
+        places = [i for i, (source, _) in enumerate(half.next_functions) if source is not None]
+        source = half.next_functions[places[0]][0] if len(places) == 1 else None
+        if source is None or autograd.op_name(source) != "log":
+            return None
+        logs.append(autograd.saved(source, "_saved_self"))
+        shares.append(autograd.saved(half, "_saved_self" if places[0] else "_saved_other"))
+    if not all(isinstance(t, Tensor) and t.shape == logs[0].shape for t in (*logs, *shares)):
+        return None
+    if not torch.allclose(shares[0] + shares[1], torch.ones_like(shares[0]), atol=1e-4):
+        return None
+    return Pair("bce", logs[0].detach(), shares[0], -1.0)
+
+
+def _before(tail: Sequence[str], kind: str) -> list[str]:
+    """The operations before those that make up a loss written by hand."""
+    last = max((i for i, name in enumerate(tail) if name.endswith(STARTS[kind])), default=len(tail))
+    return list(tail[: last + (kind == "nll")])
+
+
+def _output(graph: autograd.Graph, node: autograd.Node) -> Tensor | None:
+    """The value that an operation put out, where the graph holds enough to tell."""
+    result = autograd.saved(node, "_saved_result")
+    if isinstance(result, Tensor):
+        return result.detach()
+    if autograd.op_name(node) in VIEWS and len(node.next_functions) == 1 and node.next_functions[0][0] is not None:
+        inner, shape = _output(graph, node.next_functions[0][0]), node._input_metadata[0].shape
+        return inner.reshape(shape) if inner is not None and inner.numel() == math.prod(shape) else None
+    call = next((c for c in graph.calls if c.node is node and c.kind == "linear"), None)
+    data = call.input() if call is not None else None
+    if call is None or data is None or call.weight.ndim != 2:
+        return None
+    weight = call.weight.detach().to(data.dtype)
+    matrix = weight if call.unit_axis == 0 else weight.T
+    if data.shape[-1] != matrix.shape[1]:
+        return None
+    output = data.detach() @ matrix.T
+    behind = (autograd.parameter_behind(source) for source, _ in node.next_functions)
+    bias = next((leaf for leaf in behind if leaf is not None and leaf is not call.weight), None)
+    return output if bias is None else output + bias.detach().to(output.dtype)
+
+
+# -- ranges ------------------------------------------------------------------------------------------------------------
+
+
+def _describe(tensor: Tensor) -> dict[str, Any]:
+    values = tensor.detach()
+    values = values.double() if values.numel() <= EXACT else values.float()
+    samples = values.shape[0] if values.ndim else 1
+    deviation = torch.linalg.vector_norm(centred(values)) if samples > 1 else values.new_full((), math.nan)
+    low, high, mean, length = to_floats([*values.aminmax(), values.mean(), deviation])
+    variance = length * length / (values.numel() / samples * (samples - 1)) if samples > 1 else math.nan
+    return {"shape": list(tensor.shape), "min": low, "max": high, "mean": mean, "variance": variance}
+
+
+def _constant(node: autograd.Node, pair: Pair) -> float:
+    """Mean of |e|, or of Huber's function of it, where the prediction is each target's median over the samples."""
+    target = pair.target.detach().double()
+    if target.ndim == 0 or len(target) < 2:
+        return math.nan
+    error = (target - target.median(dim=0, keepdim=True).values).abs()
+    knee = next(
+        (float(k) for name in ("delta", "beta") if (k := autograd.saved(node, f"_saved_{name}")) is not None), 0.0
+    )
+    if not knee:
+        return float(error.mean())
+    value = torch.where(error < knee, error.square() / (2 * knee), error - knee / 2).mean()
+    return float(value) * (knee if pair.kind == "huber" else 1.0)

@@ -1,0 +1,145 @@
+"""What stands at a loss: its kind, what it compares, and what a constant prediction would cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fallline.record import graph
+from fallline.record.sight import loss_sight
+
+
+def random(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+LABELS = torch.tensor([0, 1, 1, 2, 1, 0])
+TARGETS = random(6, 4)
+SHARES = torch.sigmoid(TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind"),
+    [
+        (lambda y: F.mse_loss(y, TARGETS), "mse"),
+        (lambda y: F.cross_entropy(y, LABELS), "nll"),
+        (lambda y: F.nll_loss(y.log_softmax(1), LABELS, reduction="sum"), "nll"),
+        (lambda y: F.binary_cross_entropy(y.sigmoid(), SHARES), "bce"),
+        (lambda y: F.binary_cross_entropy_with_logits(y, SHARES), "bce-logits"),
+        (lambda y: F.smooth_l1_loss(y, TARGETS), "smooth-l1"),
+        (lambda y: F.huber_loss(y, TARGETS), "huber"),
+        (lambda y: ((y - y.flip(0)) ** 2).mean(), None),
+        (lambda y: (y - TARGETS).pow(3).mean(), None),
+    ],
+)
+def test_kind_of_loss(loss: Callable[[Tensor], Tensor], kind: str | None) -> None:
+    torch.manual_seed(0)
+    value = loss(nn.Linear(3, 4).double()(random(6, 3)))
+    found = graph.read(value)
+    assert found is not None
+    assert loss_sight(found, value)["kind"] == kind
+
+
+def sight(loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
+    found = graph.read(loss)
+    assert found is not None
+    return loss_sight(found, loss, scale)
+
+
+def test_sight_of_a_regression() -> None:
+    y = nn.Linear(3, 4).double()(random(6, 3))
+    seen = sight(F.mse_loss(y, TARGETS, reduction="sum") / 3)
+    assert seen["reduction"] == "sum"
+    assert seen["elements"] == 24
+    assert seen["factor"] == pytest.approx(1 / 3)
+    target = TARGETS.numpy()
+    assert seen["target"] == {
+        "shape": [6, 4],
+        "min": target.min(),
+        "max": target.max(),
+        "mean": pytest.approx(target.mean()),
+        "variance": pytest.approx(target.var(axis=0, ddof=1).mean()),
+    }
+    assert seen["weighted"] is False
+
+
+def test_sight_counts_the_classes() -> None:
+    y = nn.Linear(3, 4).double()(random(6, 3))
+    assert sight(F.cross_entropy(y, LABELS))["classes"] == [2, 3, 1, 0]
+    assert sight(F.cross_entropy(y, LABELS, ignore_index=1))["classes"] == [2, 0, 1, 0]
+    assert sight(F.cross_entropy(y, LABELS, weight=torch.ones(4, dtype=torch.float64)))["weighted"] is True
+    weighted = F.binary_cross_entropy_with_logits(y, SHARES, pos_weight=torch.tensor(3.0))
+    assert sight(weighted)["pos_weight"] == 3.0
+
+
+def test_sight_takes_the_scale_of_a_scaler_out() -> None:
+    y = nn.Linear(3, 4).double()(random(6, 3))
+    scale = torch.tensor(65536.0)
+    assert sight(F.mse_loss(y, TARGETS) * scale, scale)["factor"] == 1.0
+    assert sight(F.mse_loss(y, TARGETS) * scale / 4, scale)["factor"] == 0.25
+
+
+@pytest.mark.parametrize("target", [torch.zeros((), dtype=torch.float64), torch.zeros(1, dtype=torch.float64)])
+def test_sight_of_one_number(target: Tensor) -> None:
+    w = torch.ones(target.shape, dtype=torch.float64, requires_grad=True)
+    described = sight(F.mse_loss(2 * w, target))["prediction"]
+    assert isinstance(described, dict)
+    assert described["mean"] == 2.0
+    assert math.isnan(described["variance"])
+
+
+ROWS = torch.arange(6)
+
+
+@pytest.mark.parametrize(
+    ("library", "written"),
+    [
+        (lambda y: F.mse_loss(y, TARGETS), lambda y: ((y - TARGETS) ** 2).mean()),
+        (lambda y: F.mse_loss(y, TARGETS), lambda y: (TARGETS - y).square().mean(1).mean()),
+        (lambda y: F.mse_loss(y.sigmoid(), TARGETS), lambda y: ((1.0 * TARGETS - y.sigmoid()) ** 2).mean()),
+        (
+            lambda y: F.mse_loss(y[:, :1].tanh(), SHARES[:, :1]),
+            lambda y: (y[:, :1].tanh() - SHARES[:, :1]).pow(2).mean(),
+        ),
+        (lambda y: 12 * F.mse_loss(y, TARGETS), lambda y: 0.5 * (lambda e: e * e)(y - TARGETS).sum()),
+        (lambda y: 4 * F.l1_loss(y, TARGETS), lambda y: (y - TARGETS).abs().sum(1).mean()),
+        (lambda y: F.cross_entropy(y, LABELS), lambda y: -y.log_softmax(1)[ROWS, LABELS].mean()),
+        (lambda y: 6 * F.cross_entropy(y, LABELS), lambda y: -y.log_softmax(1).gather(1, LABELS[:, None]).sum()),
+        (
+            lambda y: F.binary_cross_entropy(y.sigmoid(), SHARES),
+            lambda y: -(SHARES * y.sigmoid().log() + (1 - SHARES) * (1 - y.sigmoid()).log()).mean(),
+        ),
+    ],
+)
+def test_a_loss_written_by_hand(library: Callable[[Tensor], Tensor], written: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    y = nn.Linear(3, 4).double()(random(6, 3))
+    theirs, ours = sight(library(y)), sight(written(y))
+    assert library(y).item() == pytest.approx(written(y).item())
+    assert ours["factor"] == pytest.approx(theirs["factor"])
+    for key in ("kind", "classes", "weighted"):
+        assert ours.get(key) == theirs.get(key)
+    assert ours["elements"] == theirs["elements"]
+    for side in ("prediction", "target"):
+        for key, value in theirs[side].items():
+            assert ours[side][key] == (value if key == "shape" else pytest.approx(value))
+    before = [op for op in theirs["ops"] if op in ("sigmoid", "tanh", "logsoftmax")]
+    assert [op for op in ours["ops"] if op in ("sigmoid", "tanh", "logsoftmax")][: len(before)] == before
+
+
+def test_the_cost_of_a_constant() -> None:
+    y = nn.Linear(3, 4).double()(random(6, 3))
+    middle = TARGETS.median(dim=0, keepdim=True).values.expand_as(TARGETS)
+    for loss, options in ((F.l1_loss, {}), (F.smooth_l1_loss, {"beta": 0.3}), (F.huber_loss, {"delta": 0.3})):
+        assert sight(loss(y, TARGETS, **options))["constant"] == pytest.approx(loss(middle, TARGETS, **options).item())
+
+
+def test_a_summed_cross_entropy_counts_its_targets() -> None:
+    y = nn.Linear(3, 4).double()(random(6, 3))
+    assert sight(F.cross_entropy(y, LABELS, reduction="sum"))["elements"] == 6
