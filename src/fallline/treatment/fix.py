@@ -38,6 +38,8 @@ Progress = Callable[[str], None]
 # Remedies that set the same thing: no use together.
 RIVALS = (
     {"initialise", "activation"}, {"optimizer", "learning-rate"}, {"optimizer", "momentum"}, {"shortcut", "normalise"},
+    {"initialise", "unit-variance"}, {"activation", "unit-variance"}, {"clip-gradient", "clip-value"},
+    {"clip-gradient", "adaptive-clip"}, {"clip-value", "adaptive-clip"},
 )  # fmt: skip
 
 
@@ -134,7 +136,11 @@ class _Clinic:
 
     def singles(self, remedies: Sequence[Prescription]) -> list[Comparison]:
         """Try one after the other, as many at a time as there are cores; stop when one leaves nothing to gain."""
-        return self._try([(remedy,) for remedy in remedies])
+        until = time.perf_counter() + PATIENCE
+        results = self._try([(r,) for r in remedies if r.name not in LAST], until)
+        if not any(c.better for c in results):
+            results += self._try([(r,) for r in remedies if r.name in LAST], until)
+        return results
 
     def pairs(self, comparisons: Sequence[Comparison]) -> list[Comparison]:
         """Combine the best two by two."""
@@ -148,22 +154,20 @@ class _Clinic:
             for pair in itertools.combinations(list(doses.values())[:4], 2)
             if {pair[0].name, pair[1].name} not in RIVALS
         ]
-        return self._try(both[:PAIRS])
+        return self._try(both[:PAIRS], time.perf_counter() + PATIENCE)
 
-    def _try(self, combinations: Sequence[tuple[Prescription, ...]]) -> list[Comparison]:
+    def _try(self, combinations: Sequence[tuple[Prescription, ...]], until: float) -> list[Comparison]:
         results: list[Comparison] = []
-        began = time.perf_counter()
         for start in range(0, len(combinations), self.workers):
-            batch = combinations[start : start + self.workers]
-            if all(r.name in LAST for r in batch[0]) and any(c.better for c in results):
+            if time.perf_counter() > until:
                 break
+            batch = combinations[start : start + self.workers]
             for number, remedies in enumerate(batch, start + 1):
                 self.progress(f"trial {number} of {len(combinations)}: {describe(remedies)}")
             run = functools.partial(self._run, limits=replace(self.limits, bars=self._bars(results)))
             done = self.pool.map(run, batch)
             results += [trials.compare(self.untreated[0], trial) for trial in done]
-            solved = any(c.better and c.solved for c in results)
-            if solved or time.perf_counter() - began > PATIENCE:
+            if any(c.better and c.solved for c in results):
                 break
         return results
 
