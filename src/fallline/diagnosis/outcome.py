@@ -115,11 +115,11 @@ def _around_zero(loss: Floats) -> bool:
 def _drifts(training: Training) -> bool:
     """Whether a regression's targets move while it trains, as those do that a network makes itself (Q-learning)."""
     targets = [s["target"] for s in training.sights if s["kind"] in REGRESSION]
-    third = len(targets) // 3
-    if third < 4 or len(targets) < len(training.sights):
+    if len(targets) < 12 or len(targets) < len(training.sights):
         return False
     means, variances = (np.array([t[name] for t in targets]) for name in ("mean", "variance"))
-    shift = abs(np.median(means[-third:]) - np.median(means[:third]))
+    late = max(3, len(targets) // 20)  # most are of the first updates
+    shift = abs(np.median(means[-late:]) - np.median(means[: len(means) // 2]))
     noise = max(float(np.median(np.abs(np.diff(means)))), DRIFT * math.sqrt(max(0.0, float(np.nanmedian(variances)))))
     return bool(shift > 3 * noise)
 
