@@ -13,6 +13,8 @@ from fallline.record.run import Floats, Training
 
 LEARNED = 0.10  # share of the loss of a constant prediction that must be gone before anything counts as learned
 STUCK = 0.05  # below this share nothing was learned that the mean of the targets does not give
+NOTHING = 0.01  # below this share it is nothing, however sure
+DOUBT = 5.0  # standard errors
 THROWN = 3.0  # times the very first loss
 OUTLIER = 100.0  # times the variance of a usual batch's targets
 DRIFT = 0.2  # of the targets' standard deviation: their mean moves when it moves by three times this
@@ -30,6 +32,7 @@ class Outcome:
     meaning: str  # what the trivial loss is: "ln 10, a uniform guess over 10 classes", …
     finite: bool
     flat: bool  # the second half neither falls nor rises beyond its noise
+    below: float = 0.0  # the second half's mean below the trivial loss, in standard errors
     contested: bool = False  # its level means nothing: another loss pulls at the same parameters, or the targets move
 
     @property
@@ -64,6 +67,11 @@ class Outcome:
         return self.flat and self.explained < STUCK
 
     @property
+    def idle(self) -> bool:
+        """It is stuck, and not at a floor of noise: no lower than a constant prediction beyond all doubt."""
+        return self.stuck and (self.trivial is None or self.explained < NOTHING or self.below < DOUBT)
+
+    @property
     def failed(self) -> bool:
         """It is stuck or diverged."""
         return self.stuck or self.diverged
@@ -85,15 +93,18 @@ def judge(training: Training) -> Outcome:
     trivial, meaning = trivial_loss(training)
     contested = training.contested or (trivial is None and (training.beside_another or _around_zero(loss)))
     contested = contested or _drifts(training)
-    return Outcome(len(loss), first, last, trivial, meaning, finite, _flat(loss), contested)
+    half = loss[len(loss) // 2 :]
+    below = (trivial - half.mean()) / (half.std() / math.sqrt(len(half)) + 1e-300) if trivial and finite else 0.0
+    return Outcome(len(loss), first, last, trivial, meaning, finite, _flat(loss), float(below), contested)
 
 
 def _pessimist(training: Training) -> Outcome:
     trivial, meaning = trivial_loss(training)
     first = float(training.loss[0]) if len(training.loss) else math.nan
     return Outcome(
-        len(training.loss), first, trivial or first, trivial, meaning, math.isfinite(first), True, training.contested
-    )
+        len(training.loss), first, trivial or first, trivial, meaning, math.isfinite(first), True,
+        contested=training.contested,
+    )  # fmt: skip
 
 
 def _flat(loss: Floats) -> bool:
@@ -186,6 +197,14 @@ def entropy(shares: Floats) -> float:
     return float(-(positive * np.log(positive)).sum())
 
 
+def _soft(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
+    shares = [s["shares"] for s in sights if "shares" in s]
+    if not shares or len({len(s) for s in shares}) > 1:
+        return None, ""
+    mean = np.mean(shares, axis=0)
+    return entropy(mean) / len(mean), "the entropy of the targets' mean, a guess that ignores the input"
+
+
 def _robust(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
     if any("expand" in s["ops"] for s in sights):
         return None, ""
@@ -195,4 +214,5 @@ def _robust(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
 
 _KINDS = {
     "nll": _nll, "mse": _mse, "bce": _bce, "bce-logits": _bce, "l1": _robust, "smooth-l1": _robust, "huber": _robust,
+    "soft-nll": _soft,
 }  # fmt: skip

@@ -242,7 +242,7 @@ def unwrap_loss(root: Node) -> tuple[Node, float | None]:
         if name in ("div", "mul"):
             other = saved(node, "_saved_other")
             if other is None or (isinstance(other, Tensor) and other.numel() != 1):
-                return node, None
+                return node, factor if isinstance(other, Tensor) else None
             if not float(other):
                 return node, None
             factor = factor / float(other) if name == "div" else factor * float(other)

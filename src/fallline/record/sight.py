@@ -50,6 +50,8 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     pos_weight = autograd.saved(node, "_saved_pos_weight")
     if isinstance(pos_weight, Tensor) and pos_weight.numel() == 1:
         sight["pos_weight"] = float(pos_weight)
+    if pair.kind == "soft-nll" and target.shape[1] <= 10_000:
+        sight["shares"] = target.detach().double().mean(dim=0).tolist()
     if pair.kind in ROBUST:
         sight["constant"] = _constant(node, pair)
     if pair.kind == "nll" and prediction.ndim >= 2 and prediction.shape[1] <= 10_000:
@@ -71,15 +73,21 @@ def _library(node: autograd.Node) -> Pair | None:
 
 # -- losses written by hand --------------------------------------------------------------------------------------------
 
-STARTS = {"mse": "sub", "l1": "sub", "nll": "logsoftmax", "bce": "log"}  # the first operation of each
+# The first operation of each; a softmax belongs to what comes before.
+STARTS = {"mse": "sub", "l1": "sub", "nll": "logsoftmax", "bce": "log", "soft-nll": "logsoftmax", "kl": "mul"}
 ROBUST = {"l1", "smooth-l1", "huber"}
 
 
 def _written(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
-    """(p − t)², |p − t|, −log p of the right class, or −(t log p + (1 − t) log(1 − p)), before they are averaged."""
+    """A loss before it is averaged, by what its last operations are.
+
+    (p − t)², |p − t|, −log p of the right class, −t log p, t log(t / p), or −(t log p + (1 − t) log(1 − p)).
+    """
     name = autograd.op_name(node)
     if name in ("index", "gather"):
         return _picked(node)
+    if (pair := _product(graph, node)) is not None:
+        return pair
     return _cross_entropy(node) if name == "add" else _difference(graph, node)
 
 
@@ -100,6 +108,27 @@ def _difference(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
     minuend = sides[0] is not None and autograd.op_name(below) == "sub"
     target = prediction - difference.detach() if minuend else prediction + difference.detach()
     return Pair("mse" if squared else "l1", prediction, target)
+
+
+def _product(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
+    """t log p of shares t, as cross_entropy takes them; or t (log t − log p), whose graph holds the second part."""
+    inner = [source for source, _ in node.next_functions if source is not None]
+    divergence = autograd.op_name(node) == "sub" and len(inner) == 1 and node.next_functions[0][0] is None
+    product = inner[0] if divergence else node
+    if autograd.op_name(product) != "mul":
+        return None
+    places = [place for place, (source, _) in enumerate(product.next_functions) if source is not None]
+    if len(places) != 1:
+        return None
+    shares = autograd.saved(product, "_saved_self" if places[0] else "_saved_other")
+    source = product.next_functions[places[0]][0]
+    softmax = autograd.op_name(source) == "logsoftmax"
+    if not isinstance(shares, Tensor) or shares.ndim != 2 or not (softmax or divergence) or bool((shares < 0).any()):
+        return None
+    scores = _output(graph, source)
+    if scores is None or scores.shape != shares.shape:
+        return None
+    return Pair("kl" if divergence else "soft-nll", scores, shares, 1.0 if divergence else -1.0)
 
 
 def _picked(node: autograd.Node) -> Pair | None:
@@ -141,7 +170,7 @@ def _cross_entropy(node: autograd.Node) -> Pair | None:
 def _before(tail: Sequence[str], kind: str) -> list[str]:
     """The operations before those that make up a loss written by hand."""
     last = max((i for i, name in enumerate(tail) if name.endswith(STARTS[kind])), default=len(tail))
-    return list(tail[: last + (kind == "nll")])
+    return list(tail[: last + (STARTS[kind] == "logsoftmax")])
 
 
 def _output(graph: autograd.Graph, node: autograd.Node) -> Tensor | None:

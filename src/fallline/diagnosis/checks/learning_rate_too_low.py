@@ -8,7 +8,7 @@ import numpy as np
 
 from fallline.diagnosis.chain import typical
 from fallline.diagnosis.finding import Finding, NotApplicable, text
-from fallline.diagnosis.outcome import judge
+from fallline.diagnosis.outcome import Outcome, judge
 from fallline.record.run import Run, Training
 
 
@@ -22,6 +22,11 @@ class LearningRateTooLow:
     straight: float = 0.25  # distance from the start over the length of the path: 1 is a straight line
     gradient: float = 0.05  # of the largest gradient norm that must be left at the end, for there is a way to go
     still: float = 0.01  # weights that moved less than this hardly moved, however straight
+    begun: float = 0.1  # a training that explained more than this must still be falling
+    gain: float = 0.3  # what the second half of the updates must gain of what the first did, for that
+    early: float = 0.2  # of the updates, after which …
+    throttle: float = 0.01  # … a schedule has left less than this of the rate …
+    reached: float = 0.8  # … in a training that has not explained this share
     open: float = 0.30  # a training that explained more than this is on its way
 
     def look(self, run: Run) -> Finding | None:
@@ -33,8 +38,43 @@ class LearningRateTooLow:
                 return finding
         return None
 
+    def _goes_on(self, training: Training) -> bool:
+        """Whether the second half of the updates still gains much of what the first gained: else the end is a floor."""
+        loss = training.loss
+        part = max(1, len(loss) // 10)
+        start, middle, end = (
+            float(np.median(loss[at : at + part])) for at in (0, len(loss) // 2 - part // 2, len(loss) - part)
+        )
+        return middle - end > self.gain * (start - middle)
+
     def _judge(self, training: Training) -> Finding | None:
         outcome = judge(training)
+        return self._throttled(training, outcome) or self._slow(training, outcome)
+
+    def _throttled(self, training: Training, outcome: Outcome) -> Finding | None:
+        """A schedule that takes the rate away long before anything is reached."""
+        rates, loss = training.steps["lr"], training.loss
+        early = int(self.early * len(rates))
+        if outcome.explained >= self.reached or outcome.contested or len(loss) < self.least or early < 5:
+            return None
+        first, late = float(np.median(rates[:3])), float(np.max(rates[early:]))
+        if not 0 <= late < self.throttle * first:
+            return None
+        since = int(training.steps["step"][int(np.argmax(rates < self.throttle * first))])
+        return Finding(
+            code=self.code,
+            severity="error" if outcome.failed else "warning",
+            title="learning rate too low",
+            message=f"The learning rate falls from {text(first)} to below {text(self.throttle * first)} by step "
+            f"{since} of {len(loss)} and stays there; the loss went from {text(outcome.first)} to {text(outcome.last)}.",
+            why="A schedule multiplies the rate again and again. Stepped at every batch although it was meant for "
+            "epochs, or with too little patience, it takes the rate away before training has got anywhere.",
+            disproof="The loss takes the same course with the first rate all along.",
+            steps=(since, int(training.steps["step"][-1])),
+            evidence={"learning_rate": first, "late": late, "since": float(since)},
+        )
+
+    def _slow(self, training: Training, outcome: Outcome) -> Finding | None:
         if not outcome.finite or outcome.explained >= self.open or len(training.loss) < self.least:
             return None
         steps, update = training.total("update_norm")
@@ -52,6 +92,8 @@ class LearningRateTooLow:
         head = float(np.median(training.loss[: max(5, len(training.loss) // 10)]))
         falling = outcome.last <= head + 0.02 * abs(head)
         slow = slow if outcome.trivial is not None else moved < self.still  # what the loss is worth is not known
+        if outcome.explained > self.begun and not self._goes_on(training):
+            return None
         flows = float(gradient[-1]) >= self.gradient * float(gradient.max())
         if not slow or not falling or not flows:
             return None

@@ -128,7 +128,9 @@ class NoGradient:
         for training in run.trainings:
             own = [layer for layer in training.layers if layer.parameter in training.optimizer.parameters]
             rows, at = training.layer_stats, training.parameter_stats
-            reached = np.isin(rows["layer"], [layer.id for layer in own]) & (rows["grad_out"] > 0)
+            reached = (
+                np.isin(rows["layer"], [layer.id for layer in own]) & (rows["grad_out"] > 0) & (rows["in_rms"] > 0)
+            )
             steps = np.unique(rows["step"][reached])
             left = at["grad"][np.isin(at["step"], steps)]
             if training.optimizer.id and len(steps) >= 3 and not (left != 0).any():

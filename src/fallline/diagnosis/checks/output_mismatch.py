@@ -46,6 +46,7 @@ class OutputMismatch:
             self._one_unit(sight, ops)
             or self._twice(sight, ops)
             or self._scores(sight, ops)
+            or self._probabilities(sight)
             or self._range(training, sight, ops)
             or self._labels(training, sight)
         )
@@ -66,13 +67,14 @@ class OutputMismatch:
         )
 
     def _twice(self, sight: dict[str, Any], ops: list[str]) -> Finding | None:
-        before = {"nll": ops[-3:-2] if ops[-2:-1] == ["logsoftmax"] else ops[-2:-1], "bce-logits": ops[-2:-1]}
+        softened = ops[-3:-2] if ops[-2:-1] == ["logsoftmax"] else ops[-2:-1]
+        before = {"nll": softened, "soft-nll": softened, "bce-logits": ops[-2:-1]}
         first = before.get(sight["kind"], [])
         if first not in (["softmax"], ["sigmoid"], ["logsoftmax"]) or (ops[-2:-1] == ["logsoftmax"] == first):
             return None
         if sight["kind"] == "bce-logits" and first != ["sigmoid"]:
             return None
-        loss = "cross_entropy" if sight["kind"] == "nll" else "binary_cross_entropy_with_logits"
+        loss = "cross_entropy" if sight["kind"] != "bce-logits" else "binary_cross_entropy_with_logits"
         if sight["kind"] == "nll" and ops[-2:-1] != ["logsoftmax"]:
             return None if first == ["logsoftmax"] else self._finding(
                 f"{first[0]} where the loss expects log-probabilities",
@@ -100,6 +102,20 @@ class OutputMismatch:
             "nll_loss takes log_softmax of the outputs and returns minus the entry of the right class. On raw scores "
             "it has no lower bound: it falls for ever while the scores of all classes grow. cross_entropy does both "
             "steps.",
+            {"prediction_max": most},
+        )
+
+    def _probabilities(self, sight: dict[str, Any]) -> Finding | None:
+        """Probabilities where kl_div expects their logarithms."""
+        least, most = sight["prediction"]["min"], sight["prediction"]["max"]
+        if sight["kind"] != "kl" or not most > 1e-3:
+            return None
+        return self._finding(
+            "kl_div gets no log-probabilities",
+            f"The loss is kl_div, and what comes in lies between {text(least)} and {text(most)}: a logarithm of a "
+            "probability is never above 0.",
+            "kl_div takes log_softmax of the outputs as its first argument. On probabilities it is linear in them and "
+            "negative, and its minimum puts all on one class.",
             {"prediction_max": most},
         )
 

@@ -24,7 +24,7 @@ class Plateau:
             raise NotApplicable(f"fewer than {self.least} updates were recorded")
         for training in run.trainings:
             outcome = judge(training)
-            if len(training.loss) < self.least or not outcome.stuck or outcome.diverged:
+            if len(training.loss) < self.least or not outcome.idle or outcome.diverged:
                 continue
             known = outcome.trivial is not None and abs(outcome.explained) < 0.1
             meaning = f", {outcome.meaning} ({text(outcome.trivial)})" if known and outcome.trivial else ""
