@@ -120,7 +120,7 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
     ("saturated-units", "vanishing-gradient", lambda found: not _starts(found["saturated-units"])),
     ("vanishing-gradient", "learning-rate-too-high", lambda found: True),
     ("dead-units", "bad-initialisation", lambda found: _too_small(found["bad-initialisation"])),
-    ("no-gradient", "dead-units", lambda found: _all_zero(found)),
+    *(("no-gradient", cause, _all_zero) for cause in ("dead-units", "symmetric-units", "bad-initialisation")),
     ("dead-units", "no-gradient", lambda found: not (_starts(found["dead-units"]) and _all_zero(found))),
     ("vanishing-gradient", "no-gradient", lambda found: not _all_zero(found)),
     ("learning-rate-too-low", "no-gradient", lambda found: True),

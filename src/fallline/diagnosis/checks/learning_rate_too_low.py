@@ -66,7 +66,8 @@ class LearningRateTooLow:
             severity="error" if outcome.failed else "warning",
             title="learning rate too low",
             message=f"The learning rate falls from {text(first)} to below {text(self.throttle * first)} by step "
-            f"{since} of {len(loss)} and stays there; the loss went from {text(outcome.first)} to {text(outcome.last)}.",
+            f"{since} of {len(loss)} and stays there; the loss went from {text(outcome.first)} to "
+            f"{text(outcome.last)}.",
             why="A schedule multiplies the rate again and again. Stepped at every batch although it was meant for "
             "epochs, or with too little patience, it takes the rate away before training has got anywhere.",
             disproof="The loss takes the same course with the first rate all along.",

@@ -39,12 +39,12 @@ class OutputMismatch:
     def _judge(self, training: Training, sight: dict[str, Any]) -> Finding | None:
         outcome = judge(training)
         impossible = sight["kind"] in ("nll", "bce-logits") and outcome.last < 0  # neither can be negative
-        if sight["kind"] is None or (outcome.explained >= self.explained and not impossible):
-            return None
         ops = [op for op in sight["ops"] if op not in VIEWS]
+        single = self._one_unit(sight, ops) if sight["kind"] is not None else None
+        if sight["kind"] is None or single or (outcome.explained >= self.explained and not impossible):
+            return single
         return (
-            self._one_unit(sight, ops)
-            or self._twice(sight, ops)
+            self._twice(sight, ops)
             or self._scores(sight, ops)
             or self._probabilities(sight)
             or self._range(training, sight, ops)
