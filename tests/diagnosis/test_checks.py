@@ -22,6 +22,7 @@ from fallline.diagnosis.checks.saturated_units import SaturatedUnits
 from fallline.diagnosis.checks.shape_mismatch import ShapeMismatch
 from fallline.diagnosis.checks.stale_gradient import StaleGradient
 from fallline.diagnosis.checks.symmetric_units import SymmetricUnits
+from fallline.diagnosis.checks.unscaled_data import UnscaledData
 from fallline.diagnosis.checks.vanishing_gradient import VanishingGradient
 from fallline.diagnosis.finding import Finding, NotApplicable
 from fallline.diagnosis.outcome import judge
@@ -421,7 +422,7 @@ def test_death_by_a_second_optimizer_is_not_from_the_start(record: Record) -> No
 
 @pytest.mark.parametrize(("left", "alarms"), [(0.0, True), (0.1, False)])
 def test_a_gradient_cleared_before_the_step(record: Record, left: float, alarms: bool) -> None:
-    made = record().chain(3).losses(STUCK).classes(TEN).measure(STEPS, {}, grad_out=0.1)
+    made = record().chain(3).losses(STUCK).classes(TEN).measure(STEPS, {}, grad_out=0.1, in_rms=1.0)
     if left:
         made.weigh(STEPS, grad=left, weight=1.0)
     finding = NoGradient().look(made.run())
@@ -462,3 +463,57 @@ def test_exploding_through_time_in_a_loss_that_is_tossed_about(record: Record) -
 
     assert ExplodingGradient().look(run([1e6] * 5 + [10.0, 20.0, 1000.0, 30.0] * 20)) is not None
     assert ExplodingGradient().look(run([1e6] * 5 + [10.0, 11.0, 12.0, 9.0] * 20)) is None
+
+
+def test_a_floor_of_noise_is_no_plateau(record: Record) -> None:
+    """A coin that is nearly fair: what can be known gains 2 % of ln 2."""
+    noise = [0.01 * math.sin(7.3 * i) for i in range(400)]
+    for level, stays in ((0.978, False), (0.999, True), (1.0, True)):
+        made = record().chain(2).losses([math.log(10) * (level + n) for n in noise]).classes(TEN)
+        assert (Plateau().look(made.run()) is not None) == stays
+
+
+def test_a_schedule_that_takes_the_rate_away(record: Record) -> None:
+    losses = [math.log(10)] * 10 + [1.4] * 90
+    for rates, alarms in (([0.1] * 8 + [1e-5] * 92, True), ([0.1] * 60 + [1e-5] * 40, False)):
+        made = (
+            record()
+            .chain(2)
+            .losses(losses)
+            .classes(TEN)
+            .weigh(STEPS, grad=1.0, weight=1.0, update_norm=0.1, displacement=0.5)
+        )
+        run = made.run()
+        run.steps["lr"][:] = rates
+        finding = LearningRateTooLow().look(run)
+        assert (finding is not None) == alarms
+        assert finding is None or finding.evidence["since"] == 8
+
+
+def test_a_training_at_its_floor_is_not_slow(record: Record) -> None:
+    def run(losses: list[float]) -> Any:
+        made = record().chain(2).losses(losses).classes(TEN)
+        return made.weigh(range(0, 100, 10), grad=1.0, weight=1.0, update_norm=1e-3, displacement=0.05).run()
+
+    falling = [2.3 - 0.004 * i for i in range(100)]
+    assert LearningRateTooLow().look(run(falling)) is not None
+    assert LearningRateTooLow().look(run([2.3 - 0.04 * i for i in range(10)] + [1.9] * 90)) is None
+
+
+def test_softmax_over_the_batch(record: Record) -> None:
+    made = record().chain(2).losses([3.7] * 100).classes(TEN)
+    for dim, alarms in ((0, True), (1, False)):
+        made.sights[0].detail["softmax_dim"] = dim
+        finding = OutputMismatch().look(made.run())
+        assert (finding is not None) == alarms
+
+
+def test_targets_far_below_what_a_network_puts_out(record: Record) -> None:
+    for out, alarms in ((1e-3, True), (2e-6, False)):
+        made = record().chain(3).losses([1e-6] * 100).measure(STEPS, {}, grad_out=1.0)
+        detail = {"kind": "mse", "ops": ["mseloss"], "factor": 1.0, "reduction": "mean", "elements": 32,
+                  "weighted": False, "broadcast": None,
+                  "prediction": {"min": -1.0, "max": 1.0, "mean": 0.0, "variance": out**2, "shape": [32, 1]},
+                  "target": {"min": -4e-6, "max": 4e-6, "mean": 0.0, "variance": 1e-12, "shape": [32, 1]}}  # fmt: skip
+        made.sights.append(Sight(0, 1, detail))
+        assert (UnscaledData().look(made.run()) is not None) == alarms

@@ -95,6 +95,7 @@ def test_sight_of_one_number(target: Tensor) -> None:
 
 
 ROWS = torch.arange(6)
+SOFT = TARGETS.softmax(1)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,29 @@ def test_a_loss_written_by_hand(library: Callable[[Tensor], Tensor], written: Ca
             assert ours[side][key] == (value if key == "shape" else pytest.approx(value))
     before = [op for op in theirs["ops"] if op in ("sigmoid", "tanh", "logsoftmax")]
     assert [op for op in ours["ops"] if op in ("sigmoid", "tanh", "logsoftmax")][: len(before)] == before
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "factor", "before"),
+    [
+        (lambda y: F.cross_entropy(y, SOFT), "soft-nll", 4.0, ["logsoftmax"]),
+        (lambda y: F.cross_entropy(y.softmax(1), SOFT), "soft-nll", 4.0, ["softmax", "logsoftmax"]),
+        (lambda y: F.kl_div(y.softmax(1), SOFT, reduction="batchmean"), "kl", 4.0, ["softmax"]),
+        (lambda y: F.kl_div(y.log_softmax(1), SOFT, reduction="sum"), "kl", 24.0, ["logsoftmax"]),
+    ],
+)
+def test_shares_as_targets(loss: Callable[[Tensor], Tensor], kind: str, factor: float, before: list[str]) -> None:
+    seen = sight(loss(nn.Linear(3, 4).double()(random(6, 3))))
+    assert seen["kind"] == kind
+    assert seen["factor"] == pytest.approx(factor)
+    assert seen["ops"] == [*before, kind]
+    assert seen["target"]["mean"] == pytest.approx(SOFT.mean().item())
+    assert seen.get("shares", SOFT.mean(0).tolist()) == pytest.approx(SOFT.mean(0).tolist())
+
+
+def test_the_dimension_of_a_softmax() -> None:
+    for dim in (0, 1):
+        assert sight(F.nll_loss(nn.Linear(3, 4).double()(random(6, 3)).log_softmax(dim), LABELS))["softmax_dim"] == dim
 
 
 def test_the_cost_of_a_constant() -> None:

@@ -50,16 +50,26 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     pos_weight = autograd.saved(node, "_saved_pos_weight")
     if isinstance(pos_weight, Tensor) and pos_weight.numel() == 1:
         sight["pos_weight"] = float(pos_weight)
+    return sight | _about_targets(node, pair)
+
+
+def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
+    """What the loss of a constant prediction follows from, and along what a softmax goes."""
+    found: dict[str, Any] = {}
+    prediction, target = pair.prediction, pair.target
+    source = node.next_functions[0][0] if pair.kind == "nll" and node.next_functions else None
+    if source is not None and "softmax" in autograd.op_name(source):
+        found["softmax_dim"] = autograd.saved(source, "_saved_dim")
     if pair.kind == "soft-nll" and target.shape[1] <= 10_000:
-        sight["shares"] = target.detach().double().mean(dim=0).tolist()
+        found["shares"] = target.detach().double().mean(dim=0).tolist()
     if pair.kind in ROBUST:
-        sight["constant"] = _constant(node, pair)
+        found["constant"] = _constant(node, pair)
     if pair.kind == "nll" and prediction.ndim >= 2 and prediction.shape[1] <= 10_000:
         ignored = autograd.saved(node, "_saved_ignore_index")
         labels = target[target != ignored] if isinstance(ignored, int) else target
         if labels.numel():
-            sight["classes"] = torch.bincount(labels.reshape(-1).long(), minlength=prediction.shape[1]).tolist()
-    return sight
+            found["classes"] = torch.bincount(labels.reshape(-1).long(), minlength=prediction.shape[1]).tolist()
+    return found
 
 
 def _library(node: autograd.Node) -> Pair | None:

@@ -44,7 +44,8 @@ class OutputMismatch:
         if sight["kind"] is None or single or (outcome.explained >= self.explained and not impossible):
             return single
         return (
-            self._twice(sight, ops)
+            self._across(sight)
+            or self._twice(sight, ops)
             or self._scores(sight, ops)
             or self._probabilities(sight)
             or self._range(training, sight, ops)
@@ -64,6 +65,20 @@ class OutputMismatch:
             "Softmax shares out 1 among the units of a sample. With one unit it gives 1 whatever the weights are, and "
             "its gradient is exactly 0. One unit needs sigmoid with binary cross entropy; softmax needs a unit a "
             "class.",
+        )
+
+    def _across(self, sight: dict[str, Any]) -> Finding | None:
+        """Softmax over the samples instead of the classes."""
+        shape = tuple(sight["prediction"]["shape"])
+        if sight.get("softmax_dim") != 0 or len(shape) != 2 or shape[0] == 1:
+            return None
+        return self._finding(
+            "softmax over the batch",
+            f"The outputs of shape {shape} pass through a softmax over dimension 0, the {shape[0]} samples, not over "
+            f"their {shape[1]} classes.",
+            "Softmax shares out 1 along its dimension. Along the batch the samples of one class compete with each "
+            "other, and what one sample gets depends on all others. The classes are dimension 1 (dim=-1).",
+            {"dim": 0.0, "samples": float(shape[0])},
         )
 
     def _twice(self, sight: dict[str, Any], ops: list[str]) -> Finding | None:

@@ -28,6 +28,8 @@ class UnscaledData:
     large: float = 10.0  # RMS of the inputs
     small: float = 0.01  # RMS of the inputs
     target: float = 30.0  # RMS of the targets of a regression
+    tiny_target: float = 1e-3  # RMS of the targets of a regression
+    beyond: float = 3.0  # times the size of targets that are too small, that the outputs still have at the end
     explained: float = 0.5  # of the trivial loss
     sane: tuple[float, float] = (1.0, 0.02)  # learning rates (η / (1 − β); adaptive) that fit scaled data
 
@@ -92,7 +94,7 @@ class UnscaledData:
             return None  # a linear model's curvature does not depend on its targets
         size = statistics.median(_rms(t) for t in targets)  # a few wrong ones are another matter
         if not size >= self.target:
-            return None
+            return self._tiny_targets(training, outcome, size) if 0 < size <= self.tiny_target else None
         mean = sum(t["mean"] for t in targets) / len(targets)
         reach = (
             "An optimizer that divides by the gradient's size moves each weight by about the learning rate an update, "
@@ -107,6 +109,20 @@ class UnscaledData:
             f"{reach} Train on targets with their mean subtracted and divided by their standard deviation, and undo "
             "that on the predictions.",
             {"target_rms": size, "target_mean": mean}, (),
+        )  # fmt: skip
+
+    def _tiny_targets(self, training: Training, outcome: Outcome, size: float) -> Finding | None:
+        predictions = [s["prediction"] for s in training.sights if s["kind"] in REGRESSION]
+        out = statistics.median(_rms(p) for p in predictions[-3:])
+        if not outcome.stuck or out < self.beyond * size:
+            return None
+        return self._finding(
+            training, outcome, "targets are scaled down too far",
+            f"The targets have an RMS of {text(size)}; at the last look the network still puts out {text(out)}.",
+            "A network's outputs begin at about 0.1 to 1, and each update moves them by about the learning rate. To "
+            "tell apart targets this small the outputs would have to be exact to as many digits. Train on targets "
+            "with their mean subtracted and divided by their standard deviation, and undo that on the predictions.",
+            {"target_rms": size, "output_rms": out}, (),
         )  # fmt: skip
 
     def _finding(
