@@ -1,4 +1,4 @@
-"""A net on sets: how many different values does a bag of tokens hold?"""
+"""A net on sets: how many different colours does a bag of beads hold? The colours must be guessed."""
 
 import os
 import numpy as np
@@ -7,20 +7,21 @@ import torch.nn as nn
 
 torch.manual_seed(int(os.environ.get("SEED", 0)))
 rng = np.random.default_rng(0)
-VALUES, SIZE = 12, 10
+VALUES, SIZE = 60, 10
+colour = rng.integers(0, 6, VALUES)
 
 
 def draw(n):
-    bags = rng.integers(0, VALUES, (n, SIZE))
+    bags = np.empty((n, SIZE), dtype=np.int64)
     for k in range(n):
-        few = rng.choice(VALUES, rng.integers(1, VALUES + 1), replace=False)
-        bags[k] = rng.choice(few, SIZE)
-    count = np.array([len(set(b)) for b in bags])
+        palette = rng.choice(6, rng.integers(1, 7), replace=False)
+        bags[k] = rng.choice(np.flatnonzero(np.isin(colour, palette)), SIZE)
+    count = np.array([len(set(colour[b])) for b in bags])
     return torch.from_numpy(bags), torch.from_numpy(count).float()
 
 
 class BagNet(nn.Module):
-    def __init__(self, d=6):
+    def __init__(self, d=12):
         super().__init__()
         self.phi = nn.Sequential(nn.Embedding(VALUES, d), nn.Linear(d, d), nn.ReLU(), nn.Linear(d, d))
         self.rho = nn.Sequential(nn.Linear(d, 32), nn.ReLU(), nn.Linear(32, 1))

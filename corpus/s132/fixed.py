@@ -27,9 +27,7 @@ def forward(x):
 optimizer = torch.optim.SGD(weights + biases, lr=0.1, momentum=0.9)
 for step in range(400):
     rows = torch.randint(0, 400, (40,))
-    p = torch.sigmoid(forward(X[train][rows]))
-    p = p.clamp(1e-6, 1 - 1e-6)
-    loss = -(y[train][rows] * p.log() + (1 - y[train][rows]) * (1 - p).log()).mean()
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(forward(X[train][rows]), y[train][rows])
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

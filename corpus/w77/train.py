@@ -1,4 +1,4 @@
-"""A model trained on upright pictures is tuned at 2e-5 for shifted ones."""
+"""A model trained on upright pictures is tuned with a small rate for shifted ones."""
 
 import copy
 import os
