@@ -45,7 +45,7 @@ class CNN(nn.Module):
 train_loader = DataLoader(Pictures("train"), batch_size=50, shuffle=True)
 test_loader = DataLoader(Pictures("test"), batch_size=100)
 model = CNN()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 for epoch in range(6):
     for data, target in train_loader:
         optimizer.zero_grad()
