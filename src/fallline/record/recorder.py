@@ -486,7 +486,7 @@ class Recorder:
     # -- optimizer steps -----------------------------------------------------------------------------------------------
 
     def _before_any_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        careful = self._sample is not None or self.step < CAREFUL or not self._fine(optimizer)
+        careful = self._sample is not None or self.step < CAREFUL or not self._guard(self._fine, optimizer)
         if careful and self._in_thread():
             self._guard(self._before_step, optimizer, args, kwargs)
 
