@@ -49,6 +49,11 @@ def _bad_data(found: Findings) -> bool:
     return found["loss-spike"].evidence["data"] > 0
 
 
+def _recurs(found: Findings) -> bool:
+    """Spikes again and again: the batches throw the gradient, not one cliff."""
+    return found["loss-spike"].evidence["spikes"] >= MANY and "ratio" in found["exploding-gradient"].evidence
+
+
 def _rings(found: Findings) -> bool:
     """The loss swings as momentum makes it swing on a quadratic, and as it cannot throw a linear model off for good."""
     return found["oscillating-loss"].evidence.get("linear", 0.0) > 0
@@ -58,6 +63,7 @@ def _born_in_data(found: Findings) -> bool:
     return found["non-finite"].steps[0] == 0
 
 
+MANY = 10  # spikes
 NOTHING_PASSES = 0.9  # share of dead units from which on a layer itself stops the signal
 
 # (consequence, cause, when). The first row that applies names the cause.
@@ -78,7 +84,7 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
         "learning-rate-too-low", "bad-initialisation", "plateau",
     )),
     ("learning-rate-too-high", "loss-spike", _bad_data),
-    ("exploding-gradient", "loss-spike", _bad_data),
+    ("exploding-gradient", "loss-spike", lambda found: _bad_data(found) or _recurs(found)),
     *(("loss-spike", cause, lambda found: True) for cause in (
         "learning-rate-too-high", "exploding-gradient", "non-finite", "symmetric-units", "bad-initialisation",
     )),

@@ -8,7 +8,7 @@ import numpy as np
 
 from fallline.diagnosis.finding import Finding, NotApplicable
 from fallline.diagnosis.outcome import judge
-from fallline.record.run import Run
+from fallline.record.run import Layer, Run, Training
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,10 @@ class NoGradient:
     def look(self, run: Run) -> Finding | None:
         if not len(run.steps) and not run.events:
             raise NotApplicable("no update was recorded")
-        looks = (self._cut, self._hidden, self._left_out, self._frozen, self._cleared, self._never, self._all_zero)
+        looks = (
+            self._cut, self._hidden, self._left_out, self._frozen, self._nothing, self._cleared, self._never,
+            self._all_zero,
+        )  # fmt: skip
         return next((finding for look in looks if (finding := look(run)) is not None), None)
 
     def _cut(self, run: Run) -> Finding | None:
@@ -123,10 +126,28 @@ class NoGradient:
                 )  # fmt: skip
         return None
 
+    def _nothing(self, run: Run) -> Finding | None:
+        """An optimizer none of whose parameters any backward pass reaches."""
+        for training in run.trainings:
+            counts = training.steps["backwards"]
+            if not training.optimizer.id or len(counts) < 3 or not np.median(counts) >= 1:
+                continue
+            if not len(training.parameter_stats) and not any(_held(training, layer) for layer in training.layers):
+                names = [p.name for p in run.parameters if p.id in training.optimizer.parameters]
+                return self._finding(
+                    "no parameter of the optimizer gets a gradient",
+                    f"In {len(counts)} updates backward() never reached a parameter of the optimizer: {_some(names)}.",
+                    "The loss has a graph, but not to these parameters: it was cut by .data, .detach() or "
+                    "torch.no_grad() and marked requires_grad behind the cut, or the optimizer holds the parameters of "
+                    "another model.",
+                    tuple(names), float(len(names)),
+                )  # fmt: skip
+        return None
+
     def _cleared(self, run: Run) -> Finding | None:
         """Layers that got a gradient in backward, of which nothing was left when the optimizer stepped."""
         for training in run.trainings:
-            own = [layer for layer in training.layers if layer.parameter in training.optimizer.parameters]
+            own = [layer for layer in training.layers if _held(training, layer)]
             rows, at = training.layer_stats, training.parameter_stats
             reached = (
                 np.isin(rows["layer"], [layer.id for layer in own]) & (rows["grad_out"] > 0) & (rows["in_rms"] > 0)
@@ -170,6 +191,10 @@ class NoGradient:
             layers=names,
             evidence={"parameters": count},
         )
+
+
+def _held(training: Training, layer: Layer) -> bool:
+    return layer.parameter in training.optimizer.parameters
 
 
 def _trained(run: Run, parameter: int) -> bool:

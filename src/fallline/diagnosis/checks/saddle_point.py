@@ -20,7 +20,7 @@ class SaddlePoint:
     """
 
     code: str = "saddle-point"
-    step: float = 0.01  # of the loss, that one step of the best length gains at most: the gradient is about zero
+    step: float = 5e-4  # of the loss, that one step of the best length gains at most: the gradient is about zero
     rest: float = 1e-6  # of the loss; below it descent has stopped, whatever it had reached before
     explained: float = 0.9  # of the trivial loss
     late: float = 0.2  # of the run, before which a look says nothing about its end
