@@ -20,7 +20,9 @@ SAVED = ("input", "weight0", "weight1", "weight2", "weight3", "hx_", "cx_")
 
 def readable(node: autograd.Node) -> bool:
     """Whether this is a fused layer whose operation can be run again: one direction of an LSTM on a CPU."""
-    if autograd.op_name(node) != "mkldnnrnnlayer" or autograd.saved(node, "_saved_reverse"):
+    if autograd.op_name(node) != "mkldnnrnnlayer":
+        return False
+    if autograd.saved(node, "_saved_reverse") or autograd.saved(node, "_saved_batch_sizes"):  # backwards, or packed
         return False
     return bool(autograd.saved(node, "_saved_has_biases")) and autograd.saved(node, "_saved_mode") == LSTM
 
@@ -36,9 +38,18 @@ def gains(node: autograd.Node, upstream: Sequence[Tensor | None]) -> tuple[int, 
     if not all(isinstance(tensor, Tensor) for tensor in tensors):
         return None
     data, *weights, hidden, cell = (tensor.detach() for tensor in tensors)
+    try:
+        return _again(data, weights, [hidden, cell], upstream)
+    except RuntimeError:  # a way of calling it that is not known here: then this layer is not measured
+        return None
+
+
+def _again(
+    data: Tensor, weights: list[Tensor], states: list[Tensor], upstream: Sequence[Tensor | None]
+) -> tuple[int, Tensor, Tensor] | None:
     few = slice(0, SAMPLES)
     with torch.enable_grad():
-        state = [part.reshape(1, -1, part.shape[-1])[:, few].clone().requires_grad_() for part in (hidden, cell)]
+        state = [part.reshape(1, -1, part.shape[-1])[:, few].clone().requires_grad_() for part in states]
         outputs = torch.lstm(data[:, few], state, weights, True, 1, 0.0, False, False, False)
         came = [
             (output, gradient.reshape(-1, *gradient.shape[-2:])[:, few])
