@@ -32,7 +32,7 @@ class SaddlePoint:
         outcome = judge(training)
         late = look.step - int(training.steps["step"][0]) >= self.late * len(training.loss)
         arrived = outcome.flat and look.one_step < self.rest and outcome.explained < self.explained
-        if not (outcome.idle or arrived) or not look.negative or not late or look.one_step >= self.step:
+        if not (arrived or (outcome.idle and late)) or not look.negative or look.one_step >= self.step:
             return None
         rate = pace(training)
         where = ", ".join(f"{name} ({100 * share:.0f} %)" for name, share in look.witness.items() if share > 0.05)
