@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from fallline.record.run import Event, Layer, Model, Optimizer, Parameter, Run, Sight, Table
 from fallline.record.schema import columns
@@ -93,6 +94,13 @@ class Builder:
             table("layer_stats", self.layer_rows), table("parameter_stats", self.parameter_rows),
             tuple(self.sights), tuple(self.events),
         )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test draws the same numbers in whatever order the tests run."""
+    torch.manual_seed(0)
+    np.random.seed(0)
 
 
 @pytest.fixture
