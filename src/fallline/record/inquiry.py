@@ -46,8 +46,8 @@ class Inquiry:
         self.wanted: tuple[int, list[str], list[int]] | None = None
         self._before = (False, True)
         self.seen: weakref.ref[Tensor] | None = None  # the last loss
-        # by the id of an optimizer: itself, and the parameter whose gradient is read before each of its steps
-        self.read: dict[int, tuple[weakref.ref[Optimizer], weakref.ref[Tensor]]] = {}
+        # by the id of an optimizer: itself, the parameter whose gradient is read before each of its steps, its number
+        self.read: dict[int, tuple[weakref.ref[Optimizer], weakref.ref[Tensor], int]] = {}
         self.suspect: Detail | None = None  # what was found of a gradient that no update has used yet
         self.patience = 3  # gradients that no update may use are looked into so often at most
 

@@ -71,7 +71,12 @@ class Lookout:
 
     def due(self, step: int) -> bool:
         """Whether the curvature should be looked at: descent stalls, and the last look is some time ago."""
-        return step >= self._next and (self._stalled or self.ahead)
+        return step >= self.coming
+
+    @property
+    def coming(self) -> float:
+        """The first update at which the curvature should be looked at, as things stand."""
+        return self._next if self._stalled or self.ahead else math.inf
 
     def curvature(self, loss: Tensor, step: int) -> None:
         """Take the curvature of this batch's loss, if its share of the time allows.

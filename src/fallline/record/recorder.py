@@ -26,6 +26,7 @@ from torch.optim.optimizer import (
 
 from fallline.record import batch, measure, through_time
 from fallline.record import graph as autograd
+from fallline.record.carried import Carried
 from fallline.record.catalog import Catalog
 from fallline.record.inquiry import Inquiry
 from fallline.record.lookout import Lookout
@@ -61,6 +62,12 @@ class Losses:
 
     def add(self, loss: Any) -> None:
         self.count, self.sum, self.last = self.count + 1, self.sum + loss, loss
+
+    def take(self) -> tuple[Any, int]:
+        """Their mean, and how many they were; what comes next belongs to the next update."""
+        count, total = self.count, self.sum
+        self.count, self.sum = 0, 0.0
+        return total / count if count else math.nan, count
 
 
 class Recorder:
@@ -98,6 +105,8 @@ class Recorder:
         self._inside = False
         self._began: float | None = None
         self._last_loss: Any = math.nan
+        self._until = 0  # updates before this one need no decision: of each, only what its row holds is taken
+        self._key = 0  # the optimizer that is stepping meanwhile
         # the update under way
         self._losses = Losses()
         self._schedule = Schedule(budget)
@@ -107,10 +116,7 @@ class Recorder:
         self._start: dict[int, Tensor] = {}
         self._rows, self._settled = list[tuple[Any, ...]](), -math.inf  # not handed over yet, and when they were last
         self._unheard = list[float]()  # losses that the lookout has not been told
-        # gradients carried over a step
-        self._sentinels, self._stale = dict[int, weakref.ref[Tensor]](), dict[int, bool]()
-        self._used: dict[int, tuple[int, int]] = {}
-        self._carried: dict[int, tuple[int, int]] = {}
+        self._carried = Carried(store)
         # updates written by hand
         self._stepped = False
         self._hand: list[tuple[weakref.ref[Tensor], Tensor]] = []
@@ -125,6 +131,7 @@ class Recorder:
 
     def start(self) -> Recorder:
         """Begin to listen."""
+        self._until = 0
         self._replace(torch.autograd, "backward", self._backward)
         self._replace(torch.autograd, "grad", self._grad)
         self._replace(torch.amp.GradScaler, "scale", self._scale)
@@ -206,9 +213,12 @@ class Recorder:
     def _backward(self, original: Hook, tensors: Any, *args: Any, **kwargs: Any) -> Any:
         if not self._listening():
             return original(tensors, *args, **kwargs)
-        handles = self._guard(self._before_backward, tensors)
-        if not self._stepped:
-            self._stop_if_enough()
+        handles = None
+        if self.step >= self._until or not self._guard(self._ordinary, tensors):
+            self._until = 0
+            handles = self._guard(self._before_backward, tensors)
+            if not self._stepped:
+                self._stop_if_enough()
         self._inside = True
         try:
             return original(tensors, *args, **kwargs)
@@ -218,6 +228,18 @@ class Recorder:
                 handle.remove()
             if not self._stepped:
                 self._guard(self._after_hand_backward, None)
+
+    def _ordinary(self, loss: Any) -> bool:
+        """Keep the value of a loss that nothing has to be decided by, as :meth:`_before_backward` would."""
+        if type(loss) is not Tensor or self._scaled is not None or loss.numel() != 1 or not loss.is_cpu:
+            return False
+        value = loss.item()
+        if not value < self._lookout.limit:
+            return False
+        self._losses.add(value)
+        self._unheard.append(value)
+        self._inquiry.seen = weakref.ref(loss)
+        return True
 
     def _grad(self, original: Hook, outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """``torch.autograd.grad`` counts as a training's backward only where no optimizer steps."""
@@ -273,7 +295,7 @@ class Recorder:
         if self._hand and not self._stepped:
             self._hand_step(False)
         if self._sample is not None or self.step < CAREFUL:
-            self._look_for_stale()
+            self._carried.look()
         scale = self._note_loss(loss) if loss.numel() == 1 else None
         if loss.grad_fn is None:
             if self.step == 0:
@@ -417,52 +439,21 @@ class Recorder:
             self._inquiry.loss(self.step, loss, found, detail)
         self.store.event(self.step, "non-finite", **detail)
 
-    # -- gradients carried over a step -----------------------------------------------------------------------------
-
-    def _look_for_stale(self) -> None:
-        """Before an accumulation: does a parameter still hold the very gradient of its last step?"""
-        for key in self._sentinels:
-            gradient = self._sentinel_gradient(key)
-            stamp = self._used.get(key)
-            if gradient is None or not bool(gradient.any()):
-                self._stale[key] = False
-            elif stamp == (id(gradient), gradient._version):
-                self._stale[key] = True  # unless it is cleared before the next step
-
-    def _sentinel_gradient(self, key: int) -> Tensor | None:
-        reference = self._sentinels.get(key)
-        sentinel = reference() if reference is not None else None
-        return None if sentinel is None else sentinel.grad
+    # -- gradients -----------------------------------------------------------------------------------------------------
 
     def _watch_sentinel(self, key: int, optimizer: Optimizer) -> None:
-        """Check one small parameter at every step: its gradient shows NaN and stale accumulation early."""
-        gradient = self._sentinel_gradient(key)
-        if gradient is None:
-            candidates = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-            candidates = [p for p in candidates if not p.grad.is_sparse]
-            if not candidates:
-                return
-            sentinel = min(candidates[:2], key=lambda p: p.numel())  # what goes bad later comes back to the first layer
-            self._sentinels[key], gradient = weakref.ref(sentinel), sentinel.grad
-            self._inquiry.read[id(optimizer)] = weakref.ref(optimizer), self._sentinels[key]
+        """Check one small parameter: its gradient shows NaN and stale accumulation early."""
+        sentinel = self._carried.sentinel(key, optimizer)
+        gradient = sentinel.grad if sentinel is not None else None
+        if sentinel is None or gradient is None:
+            return
+        self._inquiry.read[id(optimizer)] = weakref.ref(optimizer), weakref.ref(sentinel), key
         if not self._broken and gradient.is_cpu and not cmath.isfinite(_sum(gradient)):
             self._broken = True
             held = [(p, p.grad) for p in _parameters(optimizer) if p.grad is not None]
             self.store.event(self.step, "non-finite", **self._examine(held))
         if self._sample is not None or self.step < CAREFUL:
-            stamp = self._used.get(key)
-            carried = self._stale.get(key, False) and stamp is not None
-            carried = carried and stamp is not None and stamp[0] == id(gradient) and stamp[1] != gradient._version
-            if stamp is not None:
-                self._count_carried(key, carried)
-
-    def _count_carried(self, key: int, carried: bool) -> None:
-        """Keep count of the steps looked at and of those that used a carried-over gradient."""
-        checked, stale = self._carried.get(key, (0, 0))
-        checked, stale = checked + 1, stale + carried
-        self._carried[key] = (checked, stale)
-        if checked in (3, 10, 30) or checked % 100 == 0:
-            self.store.event(self.step, "carried", optimizer=key, checked=checked, stale=stale)
+            self._carried.check(key, gradient, self.step)
 
     def _examine(self, held: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
         """What can be known of a gradient that is not finite, before it is used."""
@@ -488,6 +479,7 @@ class Recorder:
     def _before_any_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         careful = self._sample is not None or self.step < CAREFUL or not self._guard(self._fine, optimizer)
         if careful and self._in_thread():
+            self._until = 0
             self._guard(self._before_step, optimizer, args, kwargs)
 
     def _fine(self, optimizer: Optimizer) -> bool:
@@ -495,7 +487,7 @@ class Recorder:
         known = self._inquiry.read.get(id(optimizer))
         if known is None or known[0]() is not optimizer or (parameter := known[1]()) is None:
             return False
-        gradient = parameter.grad
+        gradient, self._key = parameter.grad, known[2]
         return gradient is not None and (self._broken or not gradient.is_cpu or cmath.isfinite(_sum(gradient)))
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -554,6 +546,10 @@ class Recorder:
     def _after_step_or_stop(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self._in_thread():
             return
+        if self.step + 1 < self._until:
+            self._guard(self._pass, optimizer)
+            self._inquiry.calls.clear()
+            return
         self._guard(self._after_step, optimizer)
         self._inquiry.calls.clear()
         if self.limit is not None or self.seconds is not None or self.race:
@@ -574,32 +570,49 @@ class Recorder:
             self._watch_sentinel(key, optimizer)
             self._weigh(self._sample, [(p, p.grad) for p in _parameters(optimizer)], self._copies)
             self._copies = []
-        if key in self._sentinels:
-            gradient = self._sentinel_gradient(key)
-            self._used[key] = (id(gradient), gradient._version) if gradient is not None else (0, 0)
-            self._stale[key] = False
-        rate = optimizer.param_groups[0].get("lr", math.nan)
-        self._finish(key, float(rate))
+        self._carried.stepped(key)
+        self._finish(key, _rate(optimizer))
 
-    def _finish(self, optimizer: int, rate: float) -> None:
-        """Close the update: write its rows and decide how the next one is measured."""
+    def _note_row(self, optimizer: int, rate: float) -> float:
+        """Keep what the row of this update holds; returns the seconds of training so far."""
         now = self.clock()
         began = self._began if self._began is not None else now
-        losses, self._losses = self._losses, Losses()
-        loss = self._last_loss = losses.sum / losses.count if losses.count else self._last_loss
-        self._rows.append((self.step, optimizer, loss, rate, losses.count, now - began))
+        loss, count = self._losses.take()
+        if count:
+            self._last_loss = loss
+        self._rows.append((self.step, optimizer, self._last_loss, rate, count, now - began))
+        return now - began
+
+    def _pass(self, optimizer: Optimizer) -> None:
+        """Close an update after which nothing has to be decided."""
+        self._note_row(self._key, _rate(optimizer))
+        self._schedule.last[self._key] = self.step
+        self.step += 1
+
+    def _finish(self, optimizer: int, rate: float) -> None:
+        """Close the update: write its rows and decide how the next ones are measured."""
+        elapsed, now = self._note_row(optimizer, rate), self.clock()
         if self.race:
-            self.race.note(loss)
-        together = TOGETHER * (4 if isinstance(loss, Tensor) else 1)
+            self.race.note(self._last_loss)
+        together = TOGETHER * (4 if isinstance(self._last_loss, Tensor) else 1)
         if len(self._rows) >= together or self._sample is not None or now >= self._settled + FLUSH_SECONDS:
             self._settle(now)
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
-        dense = self._schedule.dense(self._sample is not None, optimizer, self.step, self.spent, now - began)
+        dense = self._schedule.dense(self._sample is not None, optimizer, self.step, self.spent, elapsed)
         if dense or self._sample is not None:
             (self._inquiry.calls.search if dense else self._inquiry.calls.settle)()
         self._sample = Sample() if dense else None
         self.step += 1
+        self._until = 0 if dense else self._undecided()
+
+    def _undecided(self) -> int:
+        """The update before which nothing has to be decided, unless a loss or a gradient is out of the ordinary."""
+        stops = self.race or self.limit is not None or self.seconds is not None
+        if stops or not self._stepped or self._inquiry.wanted is not None:
+            return 0
+        most = self.step + min(TOGETHER, self.step // CAREFUL)
+        return int(min(most, self._schedule.coming(self.step), self._lookout.coming))
 
     def _settle(self, now: float) -> None:
         """Hand the rows over, with the losses that were left on their device."""
@@ -656,7 +669,7 @@ class Recorder:
                 self.store.event(self.step, "non-finite", **suspect)
             kept = next((p.grad for r, _ in self._hand if (p := r()) is not None and p.grad is not None), None)
             if not last and (self._sample is not None or self.step < CAREFUL):
-                self._count_carried(0, kept is not None and bool((kept != 0).any()))
+                self._carried.count(0, kept is not None and bool((kept != 0).any()), self.step)
             self._finish(0, math.nan)
 
 
@@ -687,6 +700,10 @@ def _untraced(hook: Hook) -> Hook:
         return hook(*args, **kwargs)
 
     return called
+
+
+def _rate(optimizer: Optimizer) -> float:
+    return float(optimizer.param_groups[0].get("lr", math.nan))
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

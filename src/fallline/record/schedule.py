@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 ALLOWANCE = 0.10  # seconds that watching may take on top of its share, so that a short training is seen too
 FIRST = 5  # updates measured densely at the start, and when a new optimizer appears
 SPACING = 0.05  # dense measurements keep at least this distance, as a share of the updates so far
@@ -16,7 +18,7 @@ class Schedule:
 
     def __init__(self, budget: float) -> None:
         self.budget = budget
-        self._last: dict[int, int] = {}  # optimizer → its last step
+        self.last: dict[int, int] = {}  # optimizer → its last step
         self._forced = FIRST
         self._start = 0  # first step of the cycle
         self._next = 0  # the next cycle starts at this step, not before
@@ -37,9 +39,9 @@ class Schedule:
             spent: seconds that watching has taken so far.
             elapsed: seconds that the training has taken so far.
         """
-        self._last[optimizer] = step
+        self.last[optimizer] = step
         if measured:
-            active = [last for last in self._last.values() if last > step - RECENT]
+            active = [last for last in self.last.values() if last > step - RECENT]
             if min(active) < self._start and step - self._start < RECENT:
                 return True  # the cycle goes on with the next optimizer
             self._cost = spent - self._spent
@@ -50,8 +52,16 @@ class Schedule:
             return True
         return False
 
+    def coming(self, step: int) -> float:
+        """The first update after ``step`` that may be measured densely, unless that hangs on the time."""
+        return min((at for at in (self._next, self._doubled) if at > step), default=math.inf)
+
+    @property
+    def _doubled(self) -> int:
+        return 2 * max(self._start, FIRST)
+
     def _affordable(self, step: int, spent: float, elapsed: float) -> bool:
         """Whether the budget allows one more cycle; at every doubling of the updates it always does."""
-        if step + 1 >= 2 * max(self._start, FIRST):
+        if step + 1 >= self._doubled:
             return True
         return spent + self._cost <= ALLOWANCE + self.budget * elapsed
