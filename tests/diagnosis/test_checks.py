@@ -465,6 +465,16 @@ def test_exploding_through_time_in_a_loss_that_is_tossed_about(record: Record) -
     assert ExplodingGradient().look(run([1e6] * 5 + [10.0, 11.0, 12.0, 9.0] * 20)) is None
 
 
+def test_a_loss_that_comes_down_from_far_too_high_has_not_learned(record: Record) -> None:
+    def run(gain: float) -> Any:
+        made = record().chain(2).losses([1e13 * 0.9**i for i in range(100)])
+        made.layers[0] = made.layers[0].__class__(**{**vars(made.layers[0]), "recurrent": True})
+        return made.measure(STEPS, {"grad_out": [1.0, 1.0]}, grad_first=gain, grad_last=1.0, calls=24).run()
+
+    assert found(ExplodingGradient().look(run(1e7))).evidence["gain"] == pytest.approx(1e7)
+    assert ExplodingGradient().look(run(1e5)) is None
+
+
 def test_a_floor_of_noise_is_no_plateau(record: Record) -> None:
     """A coin that is nearly fair: what can be known gains 2 % of ln 2."""
     noise = [0.01 * math.sin(7.3 * i) for i in range(400)]

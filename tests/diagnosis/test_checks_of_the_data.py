@@ -196,6 +196,22 @@ def test_zigzag(record: Record) -> None:
     assert OscillatingLoss().look(seeing(record, falling).run()) is None
 
 
+@pytest.mark.parametrize(("first", "alarm"), [(10, False), (1, True)])
+def test_sorted_batches(record: Record, first: int, alarm: bool) -> None:
+    """Batches of 30 samples of ten classes: of all, or of one class and the next."""
+    made = record().chain(2).losses(STUCK).classes([3] * 10)
+    (sight,) = made.sights
+    drawn = np.random.default_rng(0)
+    shares = [np.roll([1.0] * first + [0.0] * (10 - first), i) for i in range(20)]
+    counts = [[int(n) for n in drawn.multinomial(30, share / share.sum())] for share in shares]
+    made.sights = [Sight(i, 1, {**sight.detail, "classes": count}) for i, count in enumerate(counts)]
+    finding = OscillatingLoss().look(made.run())
+    assert (finding is not None) == alarm
+    if finding is not None:
+        assert finding.evidence["entropy"] == 0.0
+        assert finding.evidence["shuffled"] == pytest.approx(math.log(10) - 9 / 60)
+
+
 def test_a_cyclic_schedule_swings_by_itself(record: Record) -> None:
     made = seeing(record, heavy_ball(0.99, 0.05, 0.4, 300, floor=1.0), **targets(0.0, 1.0)).run()
     made.steps.data["lr"][::2] = 0.001

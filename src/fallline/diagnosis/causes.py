@@ -59,6 +59,11 @@ def _rings(found: Findings) -> bool:
     return found["oscillating-loss"].evidence.get("linear", 0.0) > 0
 
 
+def _ordered(found: Findings) -> bool:
+    """The loss swings with the order of the samples."""
+    return found["oscillating-loss"].evidence.get("ordered", 0.0) > 0
+
+
 def _born_in_data(found: Findings) -> bool:
     return found["non-finite"].steps[0] == 0
 
@@ -89,6 +94,7 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
         "learning-rate-too-high", "exploding-gradient", "non-finite", "symmetric-units", "bad-initialisation",
     )),
     ("learning-rate-too-high", "oscillating-loss", _rings),
+    *((code, "oscillating-loss", _ordered) for code in ("learning-rate-too-high", "loss-spike", "plateau")),
     *(("oscillating-loss", cause, lambda found: True) for cause in (
         "learning-rate-too-high", "exploding-gradient", "loss-spike", "non-finite", "dead-units", "symmetric-units",
         "bad-initialisation", "saturated-units", "vanishing-gradient",

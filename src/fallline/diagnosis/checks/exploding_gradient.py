@@ -70,10 +70,10 @@ class ExplodingGradient:
 
     def _over_time(self, training: Training) -> Finding | None:
         outcome = judge(training)
-        if outcome.learned and not (outcome.trivial is None and self._tossed(training)):
-            return None
+        unsure = outcome.trivial is None  # a loss that falls from far too high has not learned yet
+        failed = not outcome.learned or (unsure and self._tossed(training))
         for through in recurrences(training):
-            if through.gain > self.gain:
+            if through.gain > (self.gain if failed else self.gain**2 if unsure else np.inf):
                 return Finding(
                     code=self.code,
                     severity="error",
@@ -92,7 +92,10 @@ class ExplodingGradient:
     def _tossed(self, training: Training) -> bool:
         """Whether the loss is still thrown about in the second half, far above where it mostly is."""
         half = training.loss[len(training.loss) // 2 :]
-        return len(half) >= 10 and bool(np.quantile(half, 0.9) > self.toss * np.median(half) > 0)
+        if len(half) < 10 or not np.median(half) > 0:
+            return False
+        risen = half / np.minimum.accumulate(half)  # one that falls steadily never rises
+        return bool(np.quantile(half, 0.9) > self.toss * np.median(half) and np.quantile(risen, 0.9) > self.toss)
 
     def _over_steps(self, training: Training) -> Finding | None:
         """Bursts: single gradients far above the run's own median, each followed by a jump of the weights."""

@@ -33,6 +33,8 @@ class OscillatingLoss:
     explained: float = 0.8  # of the trivial loss: a training that explained more gets on in spite of it
     zigzag: float = 0.9  # share of updates after which the loss turns; 2/3 by chance
     steady: float = 0.2  # the learning rate may change by this share, else its schedule is what swings
+    sorted: float = 0.5  # of the variety that shuffled batches would have
+    batches: int = 10  # of which the targets were measured
 
     def look(self, run: Run) -> Finding | None:
         if not any(len(t.loss) >= self.least for t in run.trainings):
@@ -43,10 +45,34 @@ class OscillatingLoss:
                 continue
             if not outcome.explained < self.explained or not self._steady(training):
                 continue
-            finding = self._swings(training, outcome) or self._turns(training, outcome)
+            finding = (
+                self._order(training, outcome) or self._swings(training, outcome) or self._turns(training, outcome)
+            )
             if finding is not None:
                 return finding
         return None
+
+    def _order(self, training: Training, outcome: Outcome) -> Finding | None:
+        """Batches that hold one class after the other: each stretch of updates undoes what the last one taught."""
+        batches = [np.array(s["classes"], dtype=float) for s in training.sights if s.get("classes")]
+        if len(batches) < self.batches or len({len(counts) for counts in batches}) > 1:
+            return None
+        within, size = float(np.mean([_entropy(counts) for counts in batches])), np.mean([c.sum() for c in batches])
+        overall = np.sum(batches, axis=0)
+        shuffled = _entropy(overall) - (np.count_nonzero(overall) - 1) / (2 * size)
+        if shuffled < self.sorted * _entropy(overall) or within > self.sorted * shuffled:
+            return None
+        kinds = text(float(np.mean([np.count_nonzero(counts) for counts in batches])))
+        return self._finding(
+            training, outcome,
+            f"The batches are sorted: one of {text(float(size))} samples holds {kinds} of the "
+            f"{np.count_nonzero(overall)} classes on average. The loss ends at {text(outcome.last)}.",
+            "While one class comes, the net learns to answer just that; when the next one comes, it forgets it. The "
+            "gradient of a batch points to the minimum of all data only where the batch looks like all data. Shuffle "
+            "the samples in every epoch (DataLoader(..., shuffle=True), or an order from torch.randperm).",
+            {"ordered": 1.0, "entropy": within, "shuffled": float(shuffled)},
+            "The classes of a batch are as mixed as those of all data, and the loss swings all the same.",
+        )  # fmt: skip
 
     def _steady(self, training: Training) -> bool:
         rates = training.steps["lr"][np.isfinite(training.steps["lr"])]
@@ -127,14 +153,20 @@ class OscillatingLoss:
         )  # fmt: skip
 
     def _finding(
-        self, training: Training, outcome: Outcome, message: str, why: str, evidence: dict[str, float]
-    ) -> Finding:
+        self, training: Training, outcome: Outcome, message: str, why: str, evidence: dict[str, float],
+        disproof: str = "The loss swings as much with a tenth of the learning rate and half the momentum.",
+    ) -> Finding:  # fmt: skip
         steps = training.steps["step"]
         return Finding(
-            self.code, "error" if outcome.failed else "warning", "oscillating loss", message, why,
-            "The loss swings as much with a tenth of the learning rate and half the momentum.", (),
+            self.code, "error" if outcome.failed else "warning", "oscillating loss", message, why, disproof, (),
             (int(steps[0]), int(steps[-1])), evidence,
         )  # fmt: skip
+
+
+def _entropy(counts: Floats) -> float:
+    """Of the shares of classes, in nats."""
+    share = counts[counts > 0] / counts.sum()
+    return float(-(share * np.log(share)).sum())
 
 
 def _halving(training: Training) -> float:
