@@ -52,6 +52,27 @@ def norm(**mode: Any) -> dict[str, Any]:
     return {"modes": [{"kind": "batch-norm", "training": True, "values": 32, "fresh": False, "after": "layer0"} | mode]}
 
 
+@pytest.mark.parametrize(
+    ("losses", "training", "changed", "distance", "title"),
+    [
+        (LEARNT, True, 0.2, 0.3, "evaluated in train mode"),
+        (LEARNT, False, None, 0.7, "dropout that eval leaves on"),
+        (LEARNT, True, 0.05, 3.0, ""),  # the classes are the same
+        (LEARNT, True, None, 0.3, ""),
+        (STUCK, True, 0.2, 0.3, ""),  # the training is at fault
+    ],
+)
+def test_an_evaluation_with_dropout(
+    record: Record, losses: list[float], training: bool, changed: float | None, distance: float, title: str
+) -> None:
+    made = seeing(record, losses, **dropouts(0.3)).event(
+        99, "evaluation", training=training, dropout=int(training), batch_norm=0, answers=64, changed=changed,
+        distance=distance,
+    )  # fmt: skip
+    finding = WrongMode().look(made.run())
+    assert (finding.title if finding is not None else "") == title
+
+
 def test_dropout_is_judged_by_the_signal_it_leaves(record: Record) -> None:
     finding = found(WrongMode().look(seeing(record, STUCK, **dropouts(0.9, 0.9)).run()))
     assert finding.evidence["signal_to_noise"] == pytest.approx(1 / (100 - 1))

@@ -151,6 +151,20 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "train mode": (USUAL, "mode", {"set": "train"}, """
 +    model.train()
 """),
+    "eval mode": (USUAL + "with torch.no_grad():\n    print(model(x))\n", "mode", {"set": "eval"}, """
++model.eval()
+"""),
+    "eval mode in the loop": (
+        USUAL + "    with torch.no_grad():\n        print(model(x))\n", "mode", {"set": "eval"}, """
++    model.eval()
++    model.train()
+"""),
+    "dropout that is told": (
+        CLASS.replace("torch.sigmoid(self.layer0(x))", "F.dropout(self.layer0(x), 0.7)") + MADE + LOOP,
+        "mode", {"set": "told"}, """
+-        return self.layer1(F.dropout(self.layer0(x), 0.7))
++        return self.layer1(F.dropout(self.layer0(x), 0.7, training=self.training))
+"""),
     "train mode with batches": (
         at_loop("for i in range(100):", "for e in range(2):\n  for i in range(100):"), "mode", {"set": "train"}, """
 +  model.train()

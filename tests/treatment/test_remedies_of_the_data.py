@@ -222,6 +222,26 @@ def test_group_norm_takes_the_place_of_batch_norm(norm: Any) -> None:
     assert torch.equal(out, F.group_norm(x, 1, norm.weight, norm.bias, norm.eps))
 
 
+def test_no_dropout_without_gradients() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.drop = nn.BatchNorm1d(3).double(), nn.Dropout(0.5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.dropout(self.drop(self.norm(x)), 0.5)
+
+    model, x = Net(), 5 + normal(50, 3)
+    with under("mode", {"set": "eval"}):
+        trained = model(x)
+        mean = model.norm.running_mean.clone()
+        with torch.no_grad():
+            answer = model(x)
+    assert 0.6 < float((trained == 0).double().mean()) < 0.9
+    assert torch.equal(answer, model.norm.eval()(x))
+    assert torch.equal(model.norm.running_mean, mean)
+
+
 def test_running_statistics_run() -> None:
     norm, x = nn.BatchNorm1d(3, momentum=0.0).double(), 5 + normal(50, 3)
     with under("mode", {"set": "momentum"}):
@@ -242,6 +262,8 @@ def drops(x: Tensor, y: Tensor, *middle: nn.Module) -> Callable[[], object]:
         (nn.BatchNorm1d(32), {"values": 2.0}, "group", "nn.GroupNorm(1, channels)"),
         (nn.BatchNorm1d(32).eval(), {"layers": 1.0}, "train", "model.train()"),
         (nn.BatchNorm1d(32, momentum=0.0), {"layers": 1.0}, "momentum", "momentum=0.1"),
+        (nn.Dropout(0.5), {"distance": 0.7, "told": 0.0}, "eval", "model.eval()"),
+        (nn.Dropout(0.5), {"distance": 0.7, "told": 1.0}, "told", "training=self.training"),
     ],
 )
 def test_the_mode_that_the_finding_names(

@@ -54,6 +54,11 @@ def _recurs(found: Findings) -> bool:
     return found["loss-spike"].evidence["spikes"] >= MANY and "ratio" in found["exploding-gradient"].evidence
 
 
+def _while_training(found: Findings) -> bool:
+    """Not in an evaluation afterwards."""
+    return "distance" not in found["wrong-mode"].evidence
+
+
 def _rings(found: Findings) -> bool:
     """The loss swings as momentum makes it swing on a quadratic, and as it cannot throw a linear model off for good."""
     return found["oscillating-loss"].evidence.get("linear", 0.0) > 0
@@ -84,7 +89,7 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
         "vanishing-gradient", "bad-initialisation", "ill-conditioned", "saddle-point", "local-minimum", "non-finite",
     )),
     *((code, "unscaled-data", lambda found: True) for code in ("learning-rate-too-low", "plateau")),
-    *((code, "wrong-mode", lambda found: True) for code in (
+    *((code, "wrong-mode", _while_training) for code in (
         "dead-units", "no-gradient", "vanishing-gradient", "oscillating-loss", "loss-spike", "learning-rate-too-high",
         "learning-rate-too-low", "bad-initialisation", "plateau",
     )),

@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from torch._C._dynamo import eval_frame
 
 MOST = 8  # calls held at once, the latest
+FREE = 64  # calls without gradients held at once, the latest of each model
 PROBES = 3  # first calls of a model, in which it is seen whether it draws random numbers and changes buffers
-SPARE = 2**22  # entries of changing buffers that are copied at each call
+SPARE = 2**22  # entries of changing buffers that are copied at each call, and of inputs of calls without gradients
 
 PLACE = "_compiled_call_impl"  # of a module, looked up at each call
 
@@ -57,6 +58,7 @@ class Call(NamedTuple):
     version: int  # of the first input, -1 where that is no tensor
     random: Tensor | None
     buffers: Mapping[str, Tensor]  # as they were, those that change
+    training: bool = True  # the model's mode
 
 
 class Calls:
@@ -69,6 +71,7 @@ class Calls:
         self.thread: int | None = None  # the one that trains; any while it is not known
         self._inside = self._listening = False
         self._original: Callable[..., Any] | None = None  # of Module.__call__, while models are looked for
+        self.free: dict[int, list[Call]] = {}  # the last calls without gradients since the last update
         self._known: dict[int, Known] = {}
         self._heard: list[weakref.ref[nn.Module]] = []  # models with a listener
 
@@ -88,7 +91,12 @@ class Calls:
 
         @functools.wraps(original)
         def called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if _compiling() or self._inside or not torch.is_grad_enabled():
+            if _compiling() or self._inside:
+                return original(module, *args, **kwargs)
+            if not torch.is_grad_enabled():
+                known = self._known.get(id(module))
+                if known is not None and known.module() is module:
+                    self.let_go(known, module, args, kwargs)
                 return original(module, *args, **kwargs)
             return self._look(original, module, args, kwargs)
 
@@ -139,6 +147,8 @@ class Calls:
     def clear(self) -> None:
         """Let go of all calls."""
         self._held.clear()
+        if self.free:
+            self.free.clear()
         self.used = self._inside = False
 
     def paused(self, paused: bool) -> None:
@@ -188,6 +198,16 @@ class Calls:
             _copies(module, None if probing else known.moving) if probing or known.moving else {},
         ))  # fmt: skip
 
+    def let_go(self, known: Known, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Take note of a call without gradients."""
+        size = args[0].numel() if args and type(args[0]) is Tensor else None
+        if type(size) is int and size <= SPARE:  # a tensor while torch.jit traces
+            calls = self.free.setdefault(id(module), [])
+            if calls and calls[-1].training is not module.training:
+                calls.clear()
+            calls.append(Call(known, module, args, kwargs, -1, None, {}, module.training))
+            del calls[: -FREE if size <= SPARE // FREE else -1]
+
     def _probe(self, call: Call) -> None:
         """See what one of the first calls drew and changed: later only that is copied."""
         try:
@@ -215,7 +235,10 @@ class Listener:
         compiling, calls, module = _compiling(), self.calls, self.module()
         assert module is not None  # it is calling
         go = self.before or module._call_impl
-        if compiling or calls._inside or not torch.is_grad_enabled():
+        if compiling or calls._inside:
+            return go(*args, **kwargs)
+        if not torch.is_grad_enabled():
+            calls.let_go(self.known, module, args, kwargs)
             return go(*args, **kwargs)
         try:
             calls.hold(self.known, module, args, kwargs)
@@ -247,5 +270,14 @@ def _skip(function: Any) -> None:
         eval_frame.set_code_exec_strategy(code, eval_frame._FrameExecStrategy(action.SKIP, action.DEFAULT))
 
 
-for _function in (Calls._look, Calls._meet, Calls.hold, Calls._probe, Calls.clear, Listener.__call__, _copies):
+for _function in (
+    Calls._look,
+    Calls._meet,
+    Calls.hold,
+    Calls.let_go,
+    Calls._probe,
+    Calls.clear,
+    Listener.__call__,
+    _copies,
+):
     _skip(_function)

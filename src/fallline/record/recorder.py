@@ -24,7 +24,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from fallline.record import batch, measure, through_time
+from fallline.record import batch, evaluation, measure, through_time
 from fallline.record import graph as autograd
 from fallline.record.carried import Carried
 from fallline.record.catalog import Catalog
@@ -122,7 +122,7 @@ class Recorder:
         self._hand: list[tuple[weakref.ref[Tensor], Tensor]] = []
         self._asked: dict[tuple[Any, ...], bool] = {}
         self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
-        self._broken = False
+        self._broken = self._dropped = False  # whether a number was not finite, and whether dropout acts
         self._inquiry = Inquiry(store, self.catalog)
         # copies of the parameters while a closure runs, and memory for the next ones
         self._copies, self._spare = list[Tensor](), list[Tensor]()
@@ -167,6 +167,10 @@ class Recorder:
         if detail is not None:
             self._broken = True
             self.store.event(self.step, "non-finite", **detail)
+        self._inquiry.calls.paused(True)
+        for calls in self._inquiry.calls.free.values():
+            if (changes := evaluation.difference(calls, self._dropped)) is not None:
+                self.store.event(self.step, "evaluation", **changes)
 
     def _replace(self, owner: Any, name: str, replacement: Callable[..., Any]) -> None:
         original = getattr(owner, name)
@@ -364,6 +368,7 @@ class Recorder:
         """What stands at the loss, how dropout and batch norm acted, and at first what flowed in."""
         sight = loss_sight(graph, loss, scale)
         sight["modes"] = [{**mode, "after": self.catalog.name_of(weight)} for mode, weight in modes(graph)]
+        self._dropped = any(mode["kind"] == "dropout" for mode in sight["modes"])
         if self._samples < FIRST:
             sight["inputs"] = [
                 {"layer": self.catalog.layer(call.weight), **features} for call, features in batch.inputs(graph)

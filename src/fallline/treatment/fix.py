@@ -112,7 +112,11 @@ def _limits(untreated: Trial) -> Limits:
     updates = len(untreated.run.steps)
     seconds = float(untreated.run.meta.get("training_seconds", 0.0))
     stopped = untreated.run.meta.get("stopped", False)
-    if seconds > TRIAL_SECONDS or stopped:
+    findings = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
+    evaluated = any(
+        f.code in trials.UNSEEN and "distance" in f.evidence for f in findings
+    )  # seen after the last update
+    if (seconds > TRIAL_SECONDS or stopped) and not evaluated:
         updates = max(50, int(updates * min(1.0, TRIAL_SECONDS / max(seconds, 1e-9))))
         return Limits(updates=updates, wall=5 * TRIAL_SECONDS + trials.GRACE)
     return Limits(wall=5 * untreated.seconds + trials.GRACE)

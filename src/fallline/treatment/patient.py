@@ -38,6 +38,7 @@ ACTIVATION_CALLS = frozenset(
     ).split()
 )
 DROPOUTS = frozenset(("dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout").split())
+NORM = "batch_norm"
 MULTIPLICATIONS = frozenset(("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm mv addmm").split())
 
 
@@ -63,6 +64,7 @@ class Surgery(TorchFunctionMode):
         self.edits: dict[int, Edit] = {}
         self.dropout: float | None = None  # share that every dropout drops, instead of the program's own
         self.group_norm = False  # instead of batch norm
+        self.evaluate = False  # without gradients no dropout, and batch norm by its running statistics
         self._current: int | None = None
 
     def edit(self, weight: Tensor) -> Edit:
@@ -84,7 +86,14 @@ class Surgery(TorchFunctionMode):
                 return replacement(args[0])
         if name in DROPOUTS and self.dropout is not None and "p" in kwargs:
             kwargs = {**kwargs, "p": self.dropout}
-        if name == "batch_norm" and self.group_norm and len(args) >= 1 and "weight" in kwargs:
+        if (
+            self.evaluate
+            and "training" in kwargs
+            and not torch.is_grad_enabled()
+            and (name in DROPOUTS or name == NORM)
+        ):
+            kwargs = {**kwargs, "training": False}
+        if name == NORM and self.group_norm and len(args) >= 1 and "weight" in kwargs:
             return torch.nn.functional.group_norm(args[0], 1, kwargs["weight"], kwargs["bias"], kwargs["eps"])
         if name not in MULTIPLICATIONS or not self.edits:
             return func(*args, **kwargs)

@@ -1,7 +1,8 @@
-"""Dropout or batch norm act as they should not while the network trains."""
+"""Dropout or batch norm act as they should not while the network trains, or is asked after it has."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from fallline.record.run import Run, Training
 class WrongMode:
     r"""Dropout too strong to learn under, batch norm over too few values, in eval mode, or with frozen statistics.
 
+    And a trained network that answers in train mode, where eval mode gives other answers.
+
     Dropout with share p leaves of a sum of independent terms a signal-to-noise ratio of (1 − p) / p; through several
     dropouts it is :math:`1 / (\prod 1 / (1 - p) - 1)`. Batch norm over two values knows only which one is larger.
     """
@@ -23,13 +26,14 @@ class WrongMode:
     values: int = 4  # of a channel that batch norm takes its statistics from
     learned: float = 0.5  # of the trivial loss: a training that explained more can live with its dropout
     moved: int = 10  # updates after which running statistics have moved, unless they never will
+    changed: float = 0.1  # of the answers after training are others in eval mode
+    distance: float = 0.5  # standard deviations between the answers in train mode and in eval mode
 
     def look(self, run: Run) -> Finding | None:
-        looked = False
-        for training in run.trainings:
+        looked, outcomes = False, [judge(training) for training in run.trainings]
+        for training, outcome in zip(run.trainings, outcomes, strict=True):
             seen = [mode for sight in training.sights for mode in sight.get("modes", [])]
             looked = looked or bool(seen)
-            outcome = judge(training)
             finding = seen and (
                 self._dropout(training, outcome) or self._batch_norm(training, outcome) or self._frozen(training)
             )
@@ -39,7 +43,44 @@ class WrongMode:
             return self._one_sample(run)
         if not looked:
             raise NotApplicable("neither dropout nor batch norm took part")
+        sound = not any(outcome.failed or outcome.contested for outcome in outcomes)
+        return self._evaluated(run) if sound else None
+
+    def _evaluated(self, run: Run) -> Finding | None:
+        """The network trained well, and is then asked without ``model.eval()``."""
+        for event in run.events_of("evaluation"):
+            seen = event.detail
+            changed, distance = seen["changed"], seen["distance"] or 0.0
+            if (distance if changed is None else changed) <= (self.distance if changed is None else self.changed):
+                continue
+            return self._answers(
+                event.step, seen, {"changed": math.nan if changed is None else changed, "distance": distance}
+            )
         return None
+
+    def _answers(self, step: int, seen: dict[str, Any], evidence: dict[str, float]) -> Finding:
+        layers = {"dropout": seen["dropout"], "batch norm": seen["batch_norm"]}
+        acting = " and ".join(f"{name} ({count}×)" for name, count in layers.items() if count)
+        others = "in eval mode" if seen["training"] else "of a second call"
+        differ = (
+            f"lie {text(evidence['distance'])} standard deviations from those {others}"
+            if math.isnan(evidence["changed"])
+            else f"are other classes than those {others} for {100 * evidence['changed']:.0f} % of the samples"
+        )
+        why = (
+            "In train mode dropout still drops units at random, and batch norm takes mean and variance from the very "
+            "batch it is asked about, however small that is. The training itself is not at fault. Call model.eval() "
+            "before the evaluation, and model.train() when training goes on."
+            if seen["training"] else "torch.nn.functional.dropout drops units in eval mode, too, unless it is told: "
+            "call it with training=self.training, or use nn.Dropout. The training itself is not at fault."
+        )  # fmt: skip
+        return Finding(
+            self.code, "warning", "evaluated in train mode" if seen["training"] else "dropout that eval leaves on",
+            f"After its last update the network is asked in {'train' if seen['training'] else 'eval'} mode, with "
+            f"{acting or 'dropout'} at work: the last {seen['answers']} answers {differ}.",
+            why, "The evaluation is as good without them.", (), (step, step),
+            {**evidence, "told": float(not seen["training"])},
+        )  # fmt: skip
 
     def _dropout(self, training: Training, outcome: Outcome) -> Finding | None:
         modes = _modes(training.sights[-1], "dropout")

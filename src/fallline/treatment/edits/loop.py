@@ -133,6 +133,22 @@ def train_mode(script: Script, run: Run) -> None:
         script.insert_before(loops[0], line)
 
 
+def eval_mode(script: Script, run: Run) -> None:
+    """``model.eval()`` before each evaluation without gradients, and ``train()`` after it where training may go on."""
+    name, plain = places.model(script, run), ("torch.no_grad", "torch.inference_mode")
+    asked = [
+        block for block in script.all(cst.With)
+        if any(script.qualified(node) in plain for node in script.all(cst.Attribute, block.items[0]))
+        and any(script.code(call.func) == name for call in script.all(cst.Call, block))
+    ]  # fmt: skip
+    if not asked:
+        raise Unclear("no evaluation under torch.no_grad() calls the model")
+    for block in asked:
+        script.insert_before(block, f"{name}.eval()")
+        if script.loops(block) or script.function(block) is not script.module:
+            script.insert_after(block, f"{name}.train()")
+
+
 def match_shapes(script: Script, args: dict[str, Any], run: Run) -> None:
     """``squeeze`` or ``unsqueeze`` on the one prediction in the loss."""
     expression = places.loss(script)

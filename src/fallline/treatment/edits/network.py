@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -99,10 +100,13 @@ def _normalise_arguments(script: Script, args: dict[str, Any], run: Run) -> None
 
 
 def mode(script: Script, args: dict[str, Any], run: Run) -> None:
-    """Milder dropout, batch norm in train mode, group norm, or running statistics that run."""
+    """Milder dropout, batch norm in train mode, group norm, running statistics that run, or eval mode."""
     kind = args["set"]
-    if kind == "train":
-        loop.train_mode(script, run)
+    if kind in ("train", "eval"):
+        (loop.train_mode if kind == "train" else loop.eval_mode)(script, run)
+        return
+    if kind == "told":
+        _tell_dropouts(script)
         return
     prefix = "torch.nn.Dropout" if kind == "dropout" else "torch.nn.BatchNorm"
     found = script.calls(lambda name: name.startswith(prefix))
@@ -116,6 +120,20 @@ def mode(script: Script, args: dict[str, Any], run: Run) -> None:
         else:
             name = script.spelled("torch.nn.GroupNorm")
             script.replace(call, f"{name}(1, {script.code(call.args[0].value)})")
+
+
+def _tell_dropouts(script: Script) -> None:
+    """Every function of dropout in a module's method is told the module's mode."""
+    calls = script.calls(lambda name: name.startswith("torch.nn.functional.") and "dropout" in name)
+    if not calls:
+        raise Unclear("no function of dropout is called in the program")
+    for call in calls:
+        method = script.function(call)
+        inside = any(isinstance(node, cst.ClassDef) for node in script.above(call))
+        if not inside or not isinstance(method, cst.FunctionDef) or not method.params.params:
+            raise Unclear("dropout is called outside the methods of a module")
+        mode = f"{method.params.params[0].name.value}.training"
+        script.replace(call, functools.partial(with_argument, position=2, keyword="training", value=mode))
 
 
 # -- where it is written -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Dropout and batch norm as they should act while training."""
+"""Dropout and batch norm as they should act while training and afterwards."""
 
 from __future__ import annotations
 
@@ -20,27 +20,33 @@ SAYS = {
     "train": "model.train() before the training loop",
     "group": "group norm instead of batch norm",
     "momentum": f"momentum {USUAL:g} for the running statistics of batch norm",
+    "eval": "model.eval() before the evaluation",
+    "told": "dropout that ends in eval mode",
 }
 WRITE = {
     "dropout": f"nn.Dropout({MILD:g})  # the share that is dropped, not the one that is kept",
     "train": "model.train()  # before the loop, and again after every evaluation",
     "group": "nn.GroupNorm(1, channels)  # instead of nn.BatchNorm: it needs no other samples; or use larger batches",
     "momentum": f"nn.BatchNorm1d(features, momentum={USUAL:g})  # and nothing that puts the statistics back",
+    "eval": "model.eval()  # before every evaluation, and model.train() when training goes on",
+    "told": "F.dropout(x, p, training=self.training)  # or nn.Dropout(p), made once in __init__",
 }
 
 
 @dataclass(frozen=True)
 class Modes:
-    """Mild dropout, batch norm in train mode, group norm in place of batch norm, or running statistics that run."""
+    """Mild dropout, batch norm in train mode, group norm in place of it, running statistics that run, or eval mode."""
 
     name: str = "mode"
     treats: frozenset[str] = frozenset({"wrong-mode"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
-        """What the finding names, as the title of a wrong mode says which of the four it is."""
+        """What the finding names, as its evidence says which mode it is."""
         seen = [mode for sight in run.sights for mode in sight.detail.get("modes", [])]
         if "signal_to_noise" in finding.evidence:
             doses = ["dropout"]
+        elif "distance" in finding.evidence:
+            doses = ["told" if finding.evidence["told"] else "eval"]
         elif "values" in finding.evidence or not seen:
             doses = ["group"]
         else:
@@ -54,6 +60,8 @@ class Modes:
             patient.surgery.dropout = MILD
         elif args["set"] == "group":
             patient.surgery.group_norm = True
+        elif args["set"] in ("eval", "told"):
+            patient.surgery.evaluate = True
         else:
             patient.before_forward(_run_statistics if args["set"] == "momentum" else _train)
 
