@@ -95,7 +95,9 @@ def judge(training: Training) -> Outcome:
     contested = contested or _drifts(training)
     half = loss[len(loss) // 2 :]
     below = (trivial - half.mean()) / (half.std() / math.sqrt(len(half)) + 1e-300) if trivial and finite else 0.0
-    return Outcome(len(loss), first, last, trivial, meaning, finite, _flat(loss), float(below), contested)
+    # an update that searches along its line may arrive with the first: where it arrived, nothing tells then
+    flat = _flat(loss) and not (trivial is None and training.optimizer.kind == "LBFGS")
+    return Outcome(len(loss), first, last, trivial, meaning, finite, flat, float(below), contested)
 
 
 def _pessimist(training: Training) -> Outcome:

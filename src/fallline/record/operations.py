@@ -35,7 +35,9 @@ LAYER_FAMILIES = ("conv", "linear", "embedding", "rnn", "lstm", "gru")  # so the
 LOSSES = {
     "mseloss": "mse", "nllloss": "nll", "nllloss2d": "nll", "binarycrossentropy": "bce",
     "binarycrossentropywithlogits": "bce-logits", "smoothl1loss": "smooth-l1", "huberloss": "huber",
+    "softmarginloss": "soft-margin",
 }  # fmt: skip
 REGRESSION = ("mse", "l1", "smooth-l1", "huber")
+NORMS = ("pow", "abs", "norm", "linalgvectornorm")  # what a penalty on the weights makes of each of them
 FLAT = 0.05  # an activation is at its flat end where its slope is below this share of its largest slope
 STREAK = 5  # measured batches in a row without any gradient before a unit counts as dead

@@ -35,7 +35,7 @@ from fallline.record.operations import ACTIVATIONS
 from fallline.record.race import Race
 from fallline.record.sample import Sample
 from fallline.record.schedule import FIRST, Schedule
-from fallline.record.sight import loss_sight
+from fallline.record.sight import loss_sight, penalty_alone
 from fallline.record.store import FLUSH_SECONDS, Store, cell
 
 BUDGET = 0.03  # share of the training's time that watching may take
@@ -367,6 +367,10 @@ class Recorder:
     def _sight(self, graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
         """What stands at the loss, how dropout and batch norm acted, and at first what flowed in."""
         sight = loss_sight(graph, loss, scale)
+        if penalty_alone(graph):
+            sight["penalty"] = any(
+                isinstance(value, Tensor) for call in self._inquiry.calls.held for value in call.args
+            )
         sight["modes"] = [{**mode, "after": self.catalog.name_of(weight)} for mode, weight in modes(graph)]
         self._dropped = any(mode["kind"] == "dropout" for mode in sight["modes"])
         if self._samples < FIRST:

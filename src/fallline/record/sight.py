@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fallline.record import graph as autograd
 from fallline.record.measure import EXACT, centred, to_floats
-from fallline.record.operations import LOSSES, VIEWS
+from fallline.record.operations import LOSSES, NORMS, REGRESSION, VIEWS
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
     """What the loss of a constant prediction follows from, and along what a softmax goes."""
     found: dict[str, Any] = {}
     prediction, target = pair.prediction, pair.target
+    if pair.kind in REGRESSION and _stretched(prediction, target):
+        found["numbered"] = _numbers(target)
     source = node.next_functions[0][0] if pair.kind == "nll" and node.next_functions else None
     if source is not None and "softmax" in autograd.op_name(source):
         found["softmax_dim"] = autograd.saved(source, "_saved_dim")
@@ -70,6 +72,29 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
         if labels.numel():
             found["classes"] = torch.bincount(labels.reshape(-1).long(), minlength=prediction.shape[1]).tolist()
     return found
+
+
+def _stretched(prediction: Tensor, target: Tensor) -> bool:
+    """Whether one target was broadcast over the outputs of a sample."""
+    several = target.ndim == 2 and target.shape == prediction.shape and min(target.shape) >= 2
+    return several and target.stride(1) == 0 != prediction.stride(1)
+
+
+def _numbers(target: Tensor) -> bool:
+    """Whether the targets are whole numbers that could number as many classes as there are outputs."""
+    values = target[:, 0].detach()
+    return bool(((values == values.round()) & (values >= 0) & (values < target.shape[1])).all())
+
+
+def penalty_alone(graph: autograd.Graph) -> bool:
+    """Whether the loss depends on parameters by norms alone, as a penalty on the weights does, and not by a layer."""
+    consumers = [
+        (autograd.op_name(node), source.variable.ndim)
+        for node in graph.nodes for source, _ in node.next_functions
+        if source is not None and autograd.op_name(source) == "accumulategrad"
+    ]  # fmt: skip
+    matrices = any(ndim >= 2 for _, ndim in consumers)
+    return graph.complete and not graph.calls and matrices and all(name in NORMS for name, _ in consumers)
 
 
 def _library(node: autograd.Node) -> Pair | None:

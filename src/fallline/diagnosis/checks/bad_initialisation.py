@@ -27,6 +27,7 @@ class BadInitialisation:
     nothing: float = 1e-6  # … at which even a training that learned something was held up by its start
     half: float = 0.5  # of the trivial loss
     part: float = 0.8  # a training that explained more than this has undone whatever its start was
+    certain: float = 50.0  # the very first loss over that of a constant prediction, for a classifier
     first_loss: float = 5.0  # first loss over the loss of a constant prediction
 
     def look(self, run: Run) -> Finding | None:
@@ -38,7 +39,11 @@ class BadInitialisation:
             looked = True
             outcome = judge(training)
             scale = np.array([layer.fan_in * layer.weight_variance for layer in links.layers])
-            finding = self._small(training, links, outcome, scale) or self._large(training, links, outcome, scale)
+            finding = (
+                self._small(training, links, outcome, scale)
+                or self._large(training, links, outcome, scale)
+                or self._certain(training, links, outcome, scale)
+            )
             if finding is not None:
                 return finding
         if not looked:
@@ -81,6 +86,27 @@ class BadInitialisation:
             f"{100 * float(np.nan_to_num(links.flat[strong]).max()):.0f} % of the activations behind them are flat.",
             "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this large the network starts "
             "out certain and wrong: activations saturate or outputs are huge, and training has to undo that first.",
+            {"first_loss_ratio": ratio},
+        )  # fmt: skip
+
+    def _certain(self, training: Training, links: Chain, outcome: Outcome, scale: np.ndarray) -> Finding | None:
+        """A classifier that starts out certain and wrong, on inputs of a usual size."""
+        seen = [s for s in training.sights[:1] if s["kind"] in ("nll", "bce-logits")]
+        inputs = [layer["rms"] for s in seen for layer in s.get("inputs", [])]
+        scaled = bool(inputs) and max(inputs) <= self.large
+        if not seen or not scaled or outcome.trivial is None or outcome.explained >= self.part:
+            return None
+        ratio = float(training.loss[0]) / outcome.trivial
+        if not ratio >= self.certain:
+            return None
+        return self._finding(
+            training, links, scale,
+            f"The first loss is {text(float(training.loss[0]))}, ×{text(ratio)} that of a constant prediction "
+            f"({text(outcome.trivial)}), on inputs of size {text(max(inputs))}; after {len(training.loss)} updates it "
+            f"is {text(outcome.last)}.",
+            "The scores of the classes are sums of many terms. With weights that are too large, or all of one sign so "
+            "that nothing cancels, they start in the hundreds: the network is certain and wrong, and training has to "
+            "undo that first.",
             {"first_loss_ratio": ratio},
         )  # fmt: skip
 

@@ -27,7 +27,12 @@ class LearningRateTooLow:
     early: float = 0.2  # of the updates, after which …
     throttle: float = 0.01  # … a schedule has left less than this of the rate …
     reached: float = 0.8  # … in a training that has not explained this share
-    open: float = 0.30  # a training that explained more than this is on its way
+    open: float = 0.30  # a training that explained more than this is on its way, unless it …
+    way: float = 0.60  # … explained no more than this, …
+    crept: float = 0.10  # … the weights moved less than this, …
+    along: float = 0.50  # … as straight as this, and the second half gained much
+    far: float = 0.50  # weights that moved less than this, on a way as straight as …
+    line: float = 0.70  # … this, and with half the gain of the first half in the second, are on their way, too
 
     def look(self, run: Run) -> Finding | None:
         if not any(len(t.parameter_stats) and len(t.loss) >= self.least for t in run.trainings):
@@ -38,14 +43,14 @@ class LearningRateTooLow:
                 return finding
         return None
 
-    def _goes_on(self, training: Training) -> bool:
+    def _goes_on(self, training: Training, gain: float) -> bool:
         """Whether the second half of the updates still gains much of what the first gained: else the end is a floor."""
         loss = training.loss
         part = max(1, len(loss) // 10)
         start, middle, end = (
             float(np.median(loss[at : at + part])) for at in (0, len(loss) // 2 - part // 2, len(loss) - part)
         )
-        return middle - end > self.gain * (start - middle)
+        return middle - end > gain * (start - middle)
 
     def _judge(self, training: Training) -> Finding | None:
         outcome = judge(training)
@@ -76,7 +81,7 @@ class LearningRateTooLow:
         )
 
     def _slow(self, training: Training, outcome: Outcome) -> Finding | None:
-        if not outcome.finite or outcome.explained >= self.open or len(training.loss) < self.least:
+        if not outcome.finite or outcome.explained >= self.way or len(training.loss) < self.least:
             return None
         steps, update = training.total("update_norm")
         _, weight = training.total("weight")
@@ -92,8 +97,11 @@ class LearningRateTooLow:
         slow = moved < self.still or (moved < self.moved and straight >= self.straight)
         head = float(np.median(training.loss[: max(5, len(training.loss) // 10)]))
         falling = outcome.last <= head + 0.02 * abs(head)
+        slow = slow or (moved < self.far and straight >= self.line and self._goes_on(training, 0.5))
         slow = slow if outcome.trivial is not None else moved < self.still  # what the loss is worth is not known
-        if outcome.explained > self.begun and not self._goes_on(training):
+        if outcome.explained >= self.open:
+            slow = slow and moved < self.crept and straight >= self.along
+        if outcome.explained > self.begun and not self._goes_on(training, self.gain):
             return None
         flows = float(gradient[-1]) >= self.gradient * float(gradient.max())
         if not slow or not falling or not flows:

@@ -41,12 +41,14 @@ class LossSpike:
         reference = max(_usual_trivial(training), _first(loss))
         with np.errstate(invalid="ignore"):
             spikes = np.flatnonzero((loss > self.above * usual) & (loss > self.start * reference) & np.isfinite(loss))
-        spikes = spikes[[self._passes(loss, int(i)) for i in spikes]] if len(spikes) else spikes
+        spikes = np.array(
+            [i for i in spikes if i > 0 and self._passes(loss, int(i))], dtype=int
+        )  # before 0 nothing was
         if outcome.contested or not len(spikes) or len(spikes) > self.share * len(loss):
             return None
         tail = loss[-max(1, len(loss) // 5) :]
         settled = float(np.median(tail))
-        if settled < (1 - self.explained) * reference:
+        if settled <= (1 - self.explained) * reference:
             return None  # it got over them
         steps = training.steps["step"][spikes]
         highest = int(spikes[np.argmax(loss[spikes])])

@@ -23,8 +23,8 @@ class NoGradient:
         if not len(run.steps) and not run.events:
             raise NotApplicable("no update was recorded")
         looks = (
-            self._cut, self._hidden, self._left_out, self._frozen, self._nothing, self._cleared, self._never,
-            self._all_zero,
+            self._cut, self._penalty, self._hidden, self._left_out, self._frozen, self._nothing, self._cleared,
+            self._never, self._all_zero,
         )  # fmt: skip
         return next((finding for look in looks if (finding := look(run)) is not None), None)
 
@@ -41,6 +41,20 @@ class NoGradient:
             "A graph is cut by .detach(), .data, .item(), .numpy(), torch.no_grad() or argmax between the parameters "
             "and the loss. Setting requires_grad on the loss silences the error, but no parameter is behind it any "
             "more.",
+            (), 0.0,
+        )  # fmt: skip
+
+    def _penalty(self, run: Run) -> Finding | None:
+        """The model was called, and only a penalty on its weights reaches the loss."""
+        if not run.sights or not all(sight.detail.get("penalty") for sight in run.sights):
+            return None
+        return self._finding(
+            "only a penalty on the weights reaches the parameters",
+            "The model is called, and no layer of it stands in the graph of the loss: the loss depends on the weights "
+            "by their norms alone.",
+            "The graph is cut by .detach(), .data, .item(), .numpy(), torch.no_grad() or argmax between the output and "
+            "the loss. A penalty on the weights keeps backward() from failing: every parameter gets a gradient, and "
+            "all that it does is to draw the weights to zero.",
             (), 0.0,
         )  # fmt: skip
 

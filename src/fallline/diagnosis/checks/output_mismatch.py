@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import judge
 from fallline.record.operations import REGRESSION, VIEWS
@@ -22,6 +24,7 @@ class OutputMismatch:
 
     code: str = "output-mismatch"
     outside: float = 0.1  # of the targets' range, that the output cannot reach
+    labels: float = 1.2  # of a sample, on average
     explained: float = 0.9  # of the trivial loss: a training that explained more expresses its targets well enough
 
     def look(self, run: Run) -> Finding | None:
@@ -40,11 +43,15 @@ class OutputMismatch:
         outcome = judge(training)
         impossible = sight["kind"] in ("nll", "bce-logits") and outcome.last < 0  # neither can be negative
         ops = [op for op in sight["ops"] if op not in VIEWS]
-        single = self._one_unit(sight, ops) if sight["kind"] is not None else None
-        if sight["kind"] is None or single or (outcome.explained >= self.explained and not impossible):
-            return single
+        if sight["kind"] is None:
+            return self._twice_exponential(ops)
+        certain = self._one_unit(sight, ops) or self._numbered(sight) or self._zeros(training, sight)
+        if certain or (outcome.explained >= self.explained and not impossible):
+            return certain
         return (
             self._across(sight)
+            or self._several(training, sight, ops)
+            or self._off(training, sight, ops)
             or self._twice(sight, ops)
             or self._scores(sight, ops)
             or self._probabilities(sight)
@@ -65,6 +72,82 @@ class OutputMismatch:
             "Softmax shares out 1 among the units of a sample. With one unit it gives 1 whatever the weights are, and "
             "its gradient is exactly 0. One unit needs sigmoid with binary cross entropy; softmax needs a unit a "
             "class.",
+        )
+
+    def _twice_exponential(self, ops: list[str]) -> Finding | None:
+        """exp(x) − t x of an x that is a rate already, as ``PoissonNLLLoss`` takes a logarithm by default."""
+        inner = ops[: ops.index("exp")] if ops[-1:] in (["mean"], ["sum"], ["sub"]) and "exp" in ops else []
+        rest = [op for op in ops[len(inner) + 1 :] if op not in ("mean", "sum", "div")]
+        if inner[-1:] not in (["softplus"], ["relu"], ["exp"]) or rest != ["sub"]:
+            return None
+        return self._finding(
+            "the rate is exponentiated again",
+            f"The output passes through {inner[-1]}, which makes it a rate, and the loss exponentiates it: a rate "
+            "below 1 cannot be said, and one of 10 is taken for 22,000.",
+            "PoissonNLLLoss takes the logarithm of the rate unless it is told log_input=False. Leave the activation at "
+            "the output out, or pass log_input=False.",
+        )
+
+    def _numbered(self, sight: dict[str, Any]) -> Finding | None:
+        """A regression of every output on the number of the class."""
+        if not sight.get("numbered"):
+            return None
+        shape = tuple(sight["prediction"]["shape"])
+        return self._finding(
+            "every output is fitted to the number of the class",
+            f"The {shape[1]} outputs of a sample are all compared with one target, a whole number from 0 to "
+            f"{text(sight['target']['max'])}: the target was broadcast over them.",
+            "The number of a class has no size. A squared error with one output a class needs one-hot targets; "
+            "cross_entropy takes the outputs and the numbers as they are.",
+            {"outputs": float(shape[1])},
+        )
+
+    def _zeros(self, training: Training, sight: dict[str, Any]) -> Finding | None:
+        """Labels 0 and 1 where the loss is made for −1 and 1."""
+        targets = [s["target"] for s in training.sights if s["kind"] == "soft-margin"]
+        if not targets or min(t["min"] for t in targets) < 0:
+            return None
+        return self._finding(
+            "labels of 0 where the loss expects −1",
+            f"soft_margin_loss got targets from 0 to {text(max(t['max'] for t in targets))}; it is made for −1 and 1.",
+            "The loss is log(1 + exp(−t x)). Where the target t is 0 it is ln 2 whatever the output x is, and has no "
+            "gradient: those samples teach nothing.",
+        )
+
+    def _several(self, training: Training, sight: dict[str, Any], ops: list[str]) -> Finding | None:
+        """Softmax where a sample has several labels."""
+        targets = [s["target"] for s in training.sights if s["kind"] == "bce"]
+        columns = sight["prediction"]["shape"][-1]
+        if sight["kind"] != "bce" or ops[-2:-1] != ["softmax"] or len(sight["prediction"]["shape"]) < 2:
+            return None
+        labels = columns * sum(t["mean"] for t in targets) / len(targets)
+        if labels < self.labels:
+            return None
+        return self._finding(
+            "softmax where a sample has several labels",
+            f"The outputs of a sample pass through softmax and so sum to 1, but a sample has {text(labels)} of the "
+            f"{columns} labels on average.",
+            "Softmax lets the labels of a sample compete: at most one of them can pass one half. Labels that do not "
+            "exclude each other need a sigmoid each, as in binary_cross_entropy_with_logits on the raw outputs.",
+            {"labels": labels},
+        )
+
+    def _off(self, training: Training, sight: dict[str, Any], ops: list[str]) -> Finding | None:
+        """Classes whose score is a ReLU that is off for every sample."""
+        if sight["kind"] != "nll" or ops[-3:-1] != ["relu", "logsoftmax"]:
+            return None
+        rows = [training.layer_stats.where(layer=layer.id)["dead_window"] for layer in training.layers if layer.output]
+        off = max((float(dead[np.isfinite(dead)][-1]) for dead in rows if np.isfinite(dead).any()), default=0.0)
+        classes = sight["prediction"]["shape"][1]
+        if not off * classes >= 1:
+            return None
+        return self._finding(
+            "ReLU on the scores of the classes",
+            f"The scores pass through relu before the cross entropy; at the end {text(off * classes)} of the {classes} "
+            "are 0 for every sample.",
+            "A score that is 0 for every sample gets no gradient any more: its class can no longer be learned, and the "
+            "loss keeps the floor that this leaves. Cross entropy takes raw scores, negative ones too.",
+            {"off": off},
         )
 
     def _across(self, sight: dict[str, Any]) -> Finding | None:
