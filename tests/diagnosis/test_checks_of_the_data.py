@@ -67,7 +67,7 @@ def test_an_evaluation_with_dropout(
 ) -> None:
     made = seeing(record, losses, **dropouts(0.3)).event(
         99, "evaluation", training=training, dropout=int(training), batch_norm=0, answers=64, changed=changed,
-        distance=distance,
+        distance=distance, hasty=0.0,
     )  # fmt: skip
     finding = WrongMode().look(made.run())
     assert (finding.title if finding is not None else "") == title

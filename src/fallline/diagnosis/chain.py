@@ -79,6 +79,9 @@ def _in_order(layers: list[Layer]) -> list[Layer]:
     return [layer for layer in layers if not layer.output] + [layer for layer in layers if layer.output]
 
 
+OFTEN = 10  # uses in one update
+
+
 @dataclass(frozen=True)
 class Recurrence:
     """A layer that is used at every time step."""
@@ -94,13 +97,19 @@ class Recurrence:
 
 
 def recurrences(training: Training, least_uses: int = 3) -> list[Recurrence]:
-    """The recurrent layers of a training with their gain over time, where it was measured."""
+    """The recurrent layers of a training with their gain over time, where it was measured.
+
+    And the layers that feed a state kept without weights: all that are used as often as ``OFTEN`` before the output.
+    """
     found = []
-    for layer in (layer for layer in training.layers if layer.recurrent or layer.kind == "rnn"):
+    for layer in training.layers:
+        recurrent = layer.recurrent or layer.kind == "rnn"
+        if layer.output and not recurrent:
+            continue
         rows = training.layer_stats.where(layer=layer.id)
         with np.errstate(divide="ignore", invalid="ignore"):
             gain, uses = typical(rows["grad_first"] / rows["grad_last"]), typical(rows["calls"])
-        if np.isfinite(gain) and uses >= least_uses:
+        if np.isfinite(gain) and uses >= (least_uses if recurrent else OFTEN):
             found.append(Recurrence(layer, gain, uses))
     return found
 

@@ -1,4 +1,4 @@
-"""Gradients carried over a step: told by one small parameter of each optimizer."""
+"""Gradients carried over a step, or cleared before one: told by one small parameter of each optimizer."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class Carried:
         self._stale = dict[int, bool]()
         self._used = dict[int, tuple[int, int]]()  # the gradient of its last step: object and version
         self._counts = dict[int, tuple[int, int]]()
+        self._filled = set[int]()  # those that a backward pass since the last step has given a gradient
+        self._thrown = dict[int, int]()  # gradients that no step had used when they were cleared
 
     def sentinel(self, key: int, optimizer: Optimizer) -> Tensor | None:
         """The parameter that is looked at: what goes bad later comes back to the first layer."""
@@ -39,8 +41,14 @@ class Carried:
             gradient = self._gradient(key)
             if gradient is None or not bool(gradient.any()):
                 self._stale[key] = False
+                self._thrown[key] = self._thrown.get(key, 0) + (key in self._filled)
             elif self._used.get(key) == (id(gradient), gradient._version):
                 self._stale[key] = True  # unless it is cleared before the next step
+
+    def fill(self) -> None:
+        """After a backward pass."""
+        grads = ((key, self._gradient(key)) for key in self._sentinels)
+        self._filled = {key for key, gradient in grads if gradient is not None and bool(gradient.any())}
 
     def check(self, key: int, gradient: Tensor, step: int) -> None:
         """Before an optimizer steps with this gradient of its sentinel."""
@@ -55,10 +63,12 @@ class Carried:
         checked, stale = checked + 1, stale + carried
         self._counts[key] = (checked, stale)
         if checked in (3, 10, 30) or checked % 100 == 0:
-            self.store.event(step, "carried", optimizer=key, checked=checked, stale=stale)
+            thrown = self._thrown.get(key, 0)
+            self.store.event(step, "carried", optimizer=key, checked=checked, stale=stale, thrown=thrown)
 
     def stepped(self, key: int) -> None:
         """After an optimizer has stepped."""
+        self._filled.discard(key)
         if key in self._sentinels:
             gradient = self._gradient(key)
             self._used[key] = (id(gradient), gradient._version) if gradient is not None else (0, 0)

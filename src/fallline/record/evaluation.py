@@ -14,6 +14,8 @@ from torch.utils._pytree import tree_leaves
 from fallline.record import replay
 from fallline.record.calls import Call
 
+HASTY = 0.5  # a momentum of running statistics above which they are those of the last batches
+ENOUGH = 64  # samples whose own statistics are better
 AGAIN = 3  # answers to the very same input: they are drawn on purpose (Gal and Ghahramani, ICML 2016)
 
 
@@ -27,6 +29,7 @@ def difference(calls: Sequence[Call], dropped: bool) -> dict[str, Any] | None:
 
     Returns:
         None where nothing acts; ``training``: the mode; ``dropout``, ``batch_norm``: how many such layers act;
+        ``hasty``: the largest momentum of running statistics that forget, against which the batch's own are held;
         ``answers``: how many were compared; ``changed``: the share of them whose largest entry is another one (None
         where an answer is one number); ``distance``: root mean square of the change over the standard deviation of the
         answers.
@@ -34,13 +37,17 @@ def difference(calls: Sequence[Call], dropped: bool) -> dict[str, Any] | None:
     model, training = calls[-1].module, calls[-1].training
     dropouts = [m for m in model.modules() if isinstance(m, _DropoutNd) and m.p > 0]
     acting = sum(m.training for m in dropouts)
-    norms = sum(isinstance(m, _BatchNorm) and m.training and m.running_mean is not None for m in model.modules())
+    kept = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
+    norms = sum(m.training for m in kept)
+    hasty = [m for m in kept if not m.training and (m.momentum or 0.0) > HASTY and len(calls[-1].args[0]) >= ENOUGH]
     drawn = len(calls) >= AGAIN and len({id(call.args[0]) for call in calls[-AGAIN:]}) == 1
-    if drawn or not (acting or norms or (dropped and not dropouts)):
+    if drawn or not (acting or norms or hasty or (dropped and not dropouts)):
         return None
     with replay.untouched([model]), torch.no_grad():
         given = _answers(calls)
         model.eval()
+        for module in hasty:
+            module.train()
         right = _answers(calls)
     if given is None or right is None or len(right) < 2:
         return None
@@ -51,6 +58,7 @@ def difference(calls: Sequence[Call], dropped: bool) -> dict[str, Any] | None:
     return {
         "training": training, "dropout": acting, "batch_norm": norms, "answers": len(right), "changed": changed,
         "distance": distance / spread if spread > 0 else None,
+        "hasty": max((m.momentum or 0.0 for m in hasty), default=0.0),
     }  # fmt: skip
 
 

@@ -257,15 +257,17 @@ def unwrap_loss(root: Node) -> tuple[Node, float | None]:
 def broadcast(root: Node, depth: int = 24) -> tuple[list[int], list[int]] | None:
     """Where N predictions meet N constant targets as N × N pairs: the two shapes, or None.
 
-    Looks at the last operations before the loss, and before each of the terms that it adds up, as long as they are a
-    chain: with two inputs that need a gradient, pairs may be meant.
+    Looks at the last operations before the loss, and before each of the terms that it adds up or divides, as long as
+    they are a chain: with two inputs that need a gradient, pairs may be meant.
     """
     node: Node | None = root
     for left in range(depth, 0, -1):
         if node is None:
             return None
         inputs = [source for source, _ in node.next_functions if source is not None]
-        if len(inputs) == 2 and op_name(node) in ("add", "sub") and not any(map(_shape, (node, *inputs))):
+        terms = op_name(node) in ("add", "sub") and not any(map(_shape, (node, *inputs)))
+        share = op_name(node) == "div" and all(_shape(source) == _shape(node) for source in inputs)  # as of a Dice loss
+        if len(inputs) == 2 and (terms or share):
             return broadcast(inputs[0], left - 1) or broadcast(inputs[1], left - 1)
         if len(inputs) != 1 or not hasattr(inputs[0], "_input_metadata"):
             return None

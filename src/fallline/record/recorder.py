@@ -232,6 +232,8 @@ class Recorder:
                 handle.remove()
             if not self._stepped:
                 self._guard(self._after_hand_backward, None)
+            elif self.step < CAREFUL:
+                self._guard(self._carried.fill)
 
     def _ordinary(self, loss: Any) -> bool:
         """Keep the value of a loss that nothing has to be decided by, as :meth:`_before_backward` would."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fallline.record import graph as autograd
 from fallline.record.measure import EXACT, centred, to_floats
@@ -92,6 +92,7 @@ def penalty_alone(graph: autograd.Graph) -> bool:
         (autograd.op_name(node), source.variable.ndim)
         for node in graph.nodes for source, _ in node.next_functions
         if source is not None and autograd.op_name(source) == "accumulategrad"
+        and isinstance(source.variable, nn.Parameter)
     ]  # fmt: skip
     matrices = any(ndim >= 2 for _, ndim in consumers)
     return graph.complete and not graph.calls and matrices and all(name in NORMS for name, _ in consumers)

@@ -112,7 +112,7 @@ def _heading(run: Run, program: str) -> Text:
     )
     if training > 0 and not run.meta.get("forecast"):
         overhead = float(run.meta.get("overhead_seconds", 0.0))
-        said.append(f" · {100 * overhead / training:.1f} % of it fallline ({overhead:.2f} s)")
+        said.append(f" · fallline {overhead:.2f} s, {100 * overhead / training:.1f} % of the training")
     if run.meta.get("error"):
         said.append(f"\nThe program ended with {run.meta['error']}", style="red")
     if not steps:

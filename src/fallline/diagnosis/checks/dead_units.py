@@ -79,8 +79,8 @@ class DeadUnits:
             code=self.code,
             severity="error",
             title=f"dead units in layer {layer.name}",
-            message=f"{whole[0].upper()}{whole[1:]} of layer {layer.name} get no gradient from any sample {start}: its "
-            f"{layer.activation or 'activation'} passes nothing back.",
+            message=f"{whole[0].upper()}{whole[1:]} of layer {layer.name} {'gets' if share > 0.999 else 'get'} no "
+            f"gradient from any sample {start}: its {layer.activation or 'activation'} passes nothing back.",
             why="Where ReLU's input is negative its slope is 0. A unit that is negative for every sample gets no "
             "gradient, so it can never come back; " + (
                 "the initial weights and biases put it there."

@@ -17,6 +17,9 @@ class NoGradient:
 
     code: str = "no-gradient"
     part: float = 0.8  # of the trivial loss: a training that explained more can do without the parameters left out
+    empty: int = 20  # updates with a loss of exactly 0 from the first on
+    seen: int = 3  # updates that were looked at
+    thrown: float = 3.0  # gradients cleared unused for each that an update used
     portion: float = 0.5  # of the trained numbers that must be left out before a registered layer counts as forgotten
 
     def look(self, run: Run) -> Finding | None:
@@ -24,7 +27,7 @@ class NoGradient:
             raise NotApplicable("no update was recorded")
         looks = (
             self._cut, self._penalty, self._hidden, self._left_out, self._frozen, self._nothing, self._cleared,
-            self._never, self._all_zero,
+            self._thrown_away, self._never, self._all_zero,
         )  # fmt: skip
         return next((finding for look in looks if (finding := look(run)) is not None), None)
 
@@ -57,6 +60,23 @@ class NoGradient:
             "all that it does is to draw the weights to zero.",
             (), 0.0,
         )  # fmt: skip
+
+    def _thrown_away(self, run: Run) -> Finding | None:
+        """Most backward passes end in ``zero_grad()``, not in a step."""
+        last = {e.detail["optimizer"]: e.detail for e in run.events_of("carried")}
+        for training in run.trainings:
+            seen = last.get(training.optimizer.id, {})
+            checked, thrown = seen.get("checked", 0), seen.get("thrown", 0)
+            if checked >= self.seen and thrown >= self.thrown * checked and judge(training).failed:
+                return self._finding(
+                    "gradients are cleared before an update uses them",
+                    f"In {checked} updates that were looked at, {thrown} gradients were cleared unused: only every "
+                    f"{thrown / checked + 1:.0f}th backward pass ends in an update.",
+                    "zero_grad() throws away what backward() has found. An optimizer.step() that stands after the loop "
+                    "over the batches, not in it, uses the gradient of the last batch alone.",
+                    (), float(thrown),
+                )  # fmt: skip
+        return None
 
     def _hidden(self, run: Run) -> Finding | None:
         names = [p.name for p in run.parameters if not p.registered]
@@ -183,7 +203,9 @@ class NoGradient:
         for training in run.trainings:
             _, gradient = training.total("grad")
             loss = training.loss
-            if len(gradient) >= 3 and np.all(gradient == 0) and np.isfinite(loss).all() and np.abs(loss).min() > 0:
+            still = not loss.any() and len(loss) >= self.empty  # a loss that has come down to 0 began above it
+            zero = len(gradient) >= 3 and bool(np.all(gradient == 0)) and bool(np.isfinite(loss).all())
+            if zero and (np.abs(loss).min() > 0 or still):
                 return self._finding(
                     "the gradient is exactly zero",
                     f"In all {len(gradient)} measured updates the gradient of every parameter is exactly 0 while the "

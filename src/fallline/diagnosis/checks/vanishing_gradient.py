@@ -83,7 +83,9 @@ class VanishingGradient:
         if not outcome.stuck:
             return None
         for through in recurrences(training):
-            if not through.gain < self.gain:
+            if not through.gain < (
+                self.gain if through.layer.recurrent or through.layer.kind == "rnn" else self.severe
+            ):
                 continue
             layer, factor = through.layer, through.factor
             return Finding(

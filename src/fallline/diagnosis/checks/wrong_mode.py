@@ -8,6 +8,7 @@ from typing import Any
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import Outcome, judge
+from fallline.record.operations import REGRESSION, VIEWS
 from fallline.record.run import Run, Training
 
 
@@ -24,6 +25,7 @@ class WrongMode:
     code: str = "wrong-mode"
     signal: float = 0.12  # signal-to-noise ratio; twice 0.5 leaves 0.33, once 0.9 leaves 0.11
     values: int = 4  # of a channel that batch norm takes its statistics from
+    part: float = 0.9  # … its dropout on the output
     learned: float = 0.5  # of the trivial loss: a training that explained more can live with its dropout
     moved: int = 10  # updates after which running statistics have moved, unless they never will
     changed: float = 0.1  # of the answers after training are others in eval mode
@@ -35,7 +37,10 @@ class WrongMode:
             seen = [mode for sight in training.sights for mode in sight.get("modes", [])]
             looked = looked or bool(seen)
             finding = seen and (
-                self._dropout(training, outcome) or self._batch_norm(training, outcome) or self._frozen(training)
+                self._at_output(training, outcome)
+                or self._dropout(training, outcome)
+                or self._batch_norm(training, outcome)
+                or self._frozen(training)
             )
             if finding:
                 return finding
@@ -58,7 +63,27 @@ class WrongMode:
             )
         return None
 
+    def _hasty(self, step: int, seen: dict[str, Any], evidence: dict[str, float]) -> Finding:
+        momentum = seen["hasty"]
+        others = (
+            f"lie {text(evidence['distance'])} standard deviations from"
+            if math.isnan(evidence["changed"])
+            else f"are other classes, for {100 * evidence['changed']:.0f} % of the samples, than"
+        )
+        return Finding(
+            self.code, "warning", f"running statistics of batch norm forget: momentum {text(momentum)}",
+            f"Batch norm keeps {text(1 - momentum)} of its running statistics at each update (momentum "
+            f"{text(momentum)}). In eval mode the last {seen['answers']} answers {others} those by the statistics of "
+            "the evaluated batch itself.",
+            "PyTorch's momentum is the share of the new batch, Keras' that of the old: 0.99 there is 0.01 here. "
+            "With nearly 1, the network is evaluated with the mean and variance of its very last batch. The "
+            "training itself is not at fault.",
+            "The answers are the same with momentum 0.1.", (), (step, step), {**evidence, "momentum": momentum},
+        )  # fmt: skip
+
     def _answers(self, step: int, seen: dict[str, Any], evidence: dict[str, float]) -> Finding:
+        if seen["hasty"]:
+            return self._hasty(step, seen, evidence)
         layers = {"dropout": seen["dropout"], "batch norm": seen["batch_norm"]}
         acting = " and ".join(f"{name} ({count}×)" for name, count in layers.items() if count)
         others = "in eval mode" if seen["training"] else "of a second call"
@@ -80,6 +105,27 @@ class WrongMode:
             f"{acting or 'dropout'} at work: the last {seen['answers']} answers {differ}.",
             why, "The evaluation is as good without them.", (), (step, step),
             {**evidence, "told": float(not seen["training"])},
+        )  # fmt: skip
+
+    def _at_output(self, training: Training, outcome: Outcome) -> Finding | None:
+        """Dropout between the last layer and the loss."""
+        sight = training.sights[-1]
+        ops = [op for op in sight["ops"] if op not in VIEWS]
+        last = {layer.name for layer in training.layers if layer.output}
+        modes = [m for m in _modes(sight, "dropout") if m["after"].rpartition(".")[0] in last or m["after"] in last]
+        direct = sight["kind"] in REGRESSION and ops[-2:-1] == ["mul"]
+        if not modes or not direct or outcome.explained >= self.part:
+            return None
+        mode = max(modes, key=lambda m: float(m["p"]))
+        return self._finding(
+            training, "dropout on the output",
+            f"Dropout takes away {100 * mode['p']:.0f} % of the predictions themselves, after {mode['after']}. The "
+            f"loss ends at {text(outcome.last)}.",
+            "A prediction that is set to 0 at random has an error that nothing can lower, and the others are scaled "
+            "up: the best output under a squared error is 1 − p of the target. Dropout belongs between hidden layers.",
+            "The loss takes the same course without it.",
+            {"kept": 1 - mode["p"], "signal_to_noise": (1 - mode["p"]) / mode["p"]},
+            (mode["after"],),
         )  # fmt: skip
 
     def _dropout(self, training: Training, outcome: Outcome) -> Finding | None:

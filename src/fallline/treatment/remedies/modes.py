@@ -46,7 +46,8 @@ class Modes:
         if "signal_to_noise" in finding.evidence:
             doses = ["dropout"]
         elif "distance" in finding.evidence:
-            doses = ["told" if finding.evidence["told"] else "eval"]
+            asked = "told" if finding.evidence.get("told") else "eval"
+            doses = ["momentum" if "momentum" in finding.evidence else asked]
         elif "values" in finding.evidence or not seen:
             doses = ["group"]
         else:
@@ -76,5 +77,5 @@ def _train(module: nn.Module) -> None:
 
 
 def _run_statistics(module: nn.Module) -> None:
-    if isinstance(module, _BatchNorm) and module.momentum == 0:
+    if isinstance(module, _BatchNorm) and module.momentum is not None and not 0 < module.momentum <= 0.5:
         module.momentum = USUAL

@@ -1,0 +1,196 @@
+"""Mistakes that users make, each in a training of a few lines, recorded and diagnosed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fallline.diagnosis.diagnose import diagnose
+from fallline.record.run import Run
+
+Watched = Callable[..., Run]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def rows(count: int = 64, features: int = 6) -> Tensor:
+    return torch.randn(count, features)
+
+
+def train(model: nn.Module, x: Tensor, y: Tensor, loss: Loss, steps: int = 60, lr: float = 0.05) -> None:
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss(model(x), y).backward()
+        optimizer.step()
+
+
+def net(outputs: int, *last: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, outputs), *last)
+
+
+def titles(run: Run, code: str) -> list[str]:
+    return [f.title for f in diagnose(run).findings if f.code == code and f.severity != "info"]
+
+
+def class_numbers(right: bool) -> None:
+    x = rows()
+    y = x[:, :4].argmax(dim=1, keepdim=True).float()
+    train(net(4) if not right else net(1), x, y, lambda p, t: F.mse_loss(*torch.broadcast_tensors(p, t)))
+
+
+def soft_margin(right: bool) -> None:
+    x = rows()
+    y = (x[:, :1] > 0).float()
+    train(net(1), x, 2 * y - 1 if right else y, F.soft_margin_loss)
+
+
+def poisson(right: bool) -> None:
+    x = rows()
+    y = torch.poisson(torch.exp(x[:, :1] - 1))
+    train(net(1) if right else net(1, nn.Softplus()), x, y, F.poisson_nll_loss)
+
+
+def several_labels(right: bool) -> None:
+    x = rows()
+    y = (x[:, :4] > 0).float()
+    train(net(4, nn.Sigmoid() if right else nn.Softmax(dim=1)), x, y, F.binary_cross_entropy)
+
+
+def one_sign(right: bool) -> None:
+    x = rows().abs()
+    model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
+    if not right:
+        with torch.no_grad():
+            for p in model.parameters():
+                p.uniform_(0, 1)
+    train(model, x, x[:, :4].argmax(dim=1), F.cross_entropy, lr=0.003)
+
+
+def penalty(right: bool) -> None:
+    x, model = rows(), net(2)
+    y = (x[:, 0] > 0).long()
+
+    def loss(p: Tensor, t: Tensor) -> Tensor:
+        data = F.cross_entropy(p, t)
+        data = data if right else data.detach().requires_grad_()
+        return data + 0.01 * sum((w**2).sum() for w in model.parameters())
+
+    train(model, x, y, loss)
+
+
+def dice(right: bool) -> None:
+    x = rows(16, 9).reshape(16, 1, 3, 3)
+    y = (x[:, 0] > 0).float()
+    model = nn.Sequential(nn.Conv2d(1, 8, 1), nn.ReLU(), nn.Conv2d(8, 1, 1), nn.Sigmoid())
+
+    def loss(p: Tensor, t: Tensor) -> Tensor:
+        p = p.squeeze(1) if right else p
+        return (1 - (2 * (p * t).sum((-2, -1)) + 1) / (p.sum((-2, -1)) + t.sum((-2, -1)) + 1)).mean()
+
+    train(model, x, y, loss)
+
+
+def dropped_output(right: bool) -> None:
+    x = rows(200)
+    model = net(1) if right else net(1, nn.Dropout(0.8))
+    train(model, x, 3 + x[:, :1], F.mse_loss, lr=0.01)
+
+
+def thrown_away(right: bool) -> None:
+    x, model = rows(200), net(10)
+    y = torch.randint(10, (200,))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+    for _ in range(15):
+        for part in torch.arange(200).split(20):
+            if not right:
+                optimizer.zero_grad()
+            F.cross_entropy(model(x[part]), y[part]).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def nothing_ever(right: bool) -> None:
+    x, model = rows(), net(1)
+    train(model, x, x[:, :1], lambda p, t: (p - t).square().mean() if right else F.relu(p - t - 100).mean())
+
+
+def leaky_state(right: bool) -> None:
+    class Cell(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.input, self.output = nn.Linear(4, 16), nn.Linear(16, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            state = torch.zeros(len(x), 16)
+            for t in range(x.shape[1]):
+                state = (1.0 if right else 0.3) * state + torch.tanh(self.input(x[:, t]))
+            return self.output(state)
+
+    cue = torch.randint(4, (64,))
+    x = torch.zeros(64, 30, 4)
+    x[torch.arange(64), 0, cue] = 1
+    train(Cell(), x, cue, F.cross_entropy)
+
+
+PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
+    "class numbers": (class_numbers, "output-mismatch", "every output is fitted to the number of the class"),
+    "soft margin": (soft_margin, "output-mismatch", "labels of 0 where the loss expects −1"),
+    "poisson": (poisson, "output-mismatch", "the rate is exponentiated again"),
+    "several labels": (several_labels, "output-mismatch", "softmax where a sample has several labels"),
+    "weights of one sign": (one_sign, "bad-initialisation", "bad initialisation"),
+    "penalty alone": (penalty, "no-gradient", "only a penalty on the weights reaches the parameters"),
+    "dice": (dice, "shape-mismatch", "prediction (16, 1, 3, 3) and target broadcast to (16, 16, 3, 3)"),
+    "dropout on the output": (dropped_output, "wrong-mode", "dropout on the output"),
+    "gradients thrown away": (thrown_away, "no-gradient", "gradients are cleared before an update uses them"),
+    "a loss of nothing": (nothing_ever, "no-gradient", "the gradient is exactly zero"),
+    "a state that leaks": (leaky_state, "vanishing-gradient", "vanishing gradient through time"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_mistake_is_named_and_its_right_twin_is_not(watched: Watched, name: str) -> None:
+    program, code, title = PROGRAMS[name]
+    assert titles(watched(lambda: program(False)), code) == [title]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_its_right_twin(watched: Watched, name: str) -> None:
+    program, code, _ = PROGRAMS[name]
+    assert titles(watched(lambda: program(True)), code) == []
+
+
+def perceptron() -> None:
+    w, x = torch.tensor([-1.0, 0.4], requires_grad=True), torch.tensor([[1.0, 2.0], [2.0, 0.5], [-1.0, -1.0]])
+    y = torch.tensor([1.0, 1.0, -1.0])
+    optimizer = torch.optim.SGD([w], lr=1.0)
+    for step in range(60):
+        optimizer.zero_grad()
+        torch.relu(-y[step % 3] * (x[step % 3] @ w)).backward()
+        optimizer.step()
+
+
+def quick_arrival() -> None:
+    """The first update of LBFGS begins far up and ends at the floor of the noise."""
+    x = rows(40, 2)
+    y = x @ torch.tensor([1.0, -2.0]) + torch.randn(40)
+    w = torch.zeros(2, requires_grad=True)
+    optimizer = torch.optim.LBFGS([w], line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = torch.stack([(x @ w - y)[i] ** 2 for i in range(40)]).mean()
+        loss.backward()
+        return loss
+
+    for _ in range(40):
+        optimizer.step(closure)
+
+
+@pytest.mark.parametrize("program", [perceptron, quick_arrival])
+def test_a_quick_start_is_no_fault(watched: Watched, program: Callable[[], Any]) -> None:
+    assert [f.code for f in diagnose(watched(program)).findings if f.severity != "info"] == []
