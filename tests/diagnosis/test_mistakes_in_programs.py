@@ -194,3 +194,21 @@ def quick_arrival() -> None:
 @pytest.mark.parametrize("program", [perceptron, quick_arrival])
 def test_a_quick_start_is_no_fault(watched: Watched, program: Callable[[], Any]) -> None:
     assert [f.code for f in diagnose(watched(program)).findings if f.severity != "info"] == []
+
+
+@pytest.mark.parametrize(("decay", "named"), [(1.0, True), (0.0, False)])
+def test_a_weight_decay_that_draws_all_weights_in_is_named(watched: Watched, decay: float, named: bool) -> None:
+    x = rows(200)
+    y = torch.randint(4, (200,))  # nothing that could be learned: flat in both cases
+
+    def program() -> None:
+        model = nn.Sequential(*(layer for _ in range(4) for layer in (nn.Linear(6, 6), nn.Tanh())), nn.Linear(6, 4))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, weight_decay=decay)
+        for _ in range(100):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+
+    findings = {f.code: f for f in diagnose(watched(program)).findings}
+    assert ("Weight decay has drawn" in findings["plateau"].message) == named
+    assert not (named and {"saddle-point", "local-minimum"} & findings.keys())

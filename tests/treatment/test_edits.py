@@ -111,6 +111,11 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -optimizer = SGD(model.parameters(), lr=0.1)
 +optimizer = Adam(model.parameters(), lr=0.001)
 """),
+    "weight decay": (
+        at_loop("lr=0.1)", "lr=0.1, weight_decay=0.3)"), "weight-decay", {"weight_decay": 0.003}, """
+-optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.3)
++optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.003)
+"""),
     "clip": (USUAL, "clip-gradient", CLIP, """
 +    nn.utils.clip_grad_norm_(model.parameters(), max_norm=0.5)
 """),

@@ -439,3 +439,35 @@ def test_the_lines_to_write_search_too() -> None:
     text = change("search-start", {"weights": ["place"], "starts": 40})
     exec(text, {"torch": torch, "model": model, "criterion": lambda value, _: value, "x": None, "y": None})
     assert descend(model.place)[-1] < -0.2
+
+
+# -- weight decay
+
+
+@pytest.mark.parametrize(
+    ("kind", "decay", "proposed"), [("Adam", 1.0, True), ("Adam", 1e-6, False), ("AdamW", 50.0, True)]
+)
+def test_weight_decay_only_where_it_decides(watched: Watched, kind: str, decay: float, proposed: bool) -> None:
+    x = torch.randn(64, 4)
+    y = x[:, :1]
+
+    def program() -> None:
+        model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+        optimizer = getattr(torch.optim, kind)(model.parameters(), lr=0.01, weight_decay=decay)
+        for _ in range(80):
+            optimizer.zero_grad()
+            F.mse_loss(model(x), y).backward()
+            optimizer.step()
+
+    run = watched(program)
+    proposals = BY_NAME["weight-decay"].propose(finding("plateau"), run)
+    assert [p.args["weight_decay"] for p in proposals] == ([decay / 100] if proposed else [])
+
+
+def test_weight_decay_is_set_where_there_is_one() -> None:
+    a, b = (torch.ones(2, requires_grad=True) for _ in range(2))
+    with under("weight-decay", {"weight_decay": 0.005}):
+        optimizer = torch.optim.SGD([{"params": [a], "weight_decay": 0.5}, {"params": [b]}], lr=0.1)
+        (a.sum() + b.sum()).backward()
+        optimizer.step()
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.005, 0]

@@ -18,6 +18,7 @@ DOUBT = 5.0  # standard errors
 THROWN = 3.0  # times the very first loss
 OUTLIER = 100.0  # times the variance of a usual batch's targets
 DRIFT = 0.2  # of the targets' standard deviation: their mean moves when it moves by three times this
+DRAWN = 0.3  # of the weights' first norm: hardly anything but a decay draws them in so far
 FLAT = 0.02  # relative change over the second half below which a loss of unknown scale is flat
 
 
@@ -135,6 +136,14 @@ def _drifts(training: Training) -> bool:
     shift = abs(np.median(means[-late:]) - np.median(means[: len(means) // 2]))
     noise = max(float(np.median(np.abs(np.diff(means)))), DRIFT * math.sqrt(max(0.0, float(np.nanmedian(variances)))))
     return bool(shift > 3 * noise)
+
+
+def drawn_in(training: Training) -> float | None:
+    """Norm of the weights at the end over that at the start, where weight decay has shrunk them below ``DRAWN``."""
+    weight = training.total("weight")[1]
+    decay = float(training.optimizer.settings.get("weight_decay") or 0.0)
+    shrunk = float(weight[-1] / weight[0]) if len(weight) > 1 and weight[0] > 0 else 1.0
+    return shrunk if decay > 0 and shrunk < DRAWN else None
 
 
 def trivial_loss(training: Training) -> tuple[float | None, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fallline.diagnosis.finding import Finding, text
 from fallline.diagnosis.landscape import Landscape, ask
-from fallline.diagnosis.outcome import LEARNED, Outcome, judge
+from fallline.diagnosis.outcome import LEARNED, Outcome, drawn_in, judge
 from fallline.record.run import Run, Training
 
 
@@ -27,6 +27,8 @@ class LocalMinimum:
         return ask(run, self._judge)
 
     def _judge(self, training: Training, look: Landscape) -> Finding | None:
+        if drawn_in(training) is not None:  # it rests where the decay balances the loss
+            return None
         outcome = judge(training)
         late = look.step - int(training.steps["step"][0]) >= self.late * len(training.loss)
         linear = len(training.layers) == 1 and not any(layer.activation for layer in training.layers)

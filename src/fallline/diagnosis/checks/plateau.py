@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
-from fallline.diagnosis.outcome import judge
+from fallline.diagnosis.outcome import drawn_in, judge
 from fallline.record.run import Run
 
 
@@ -27,13 +27,18 @@ class Plateau:
             if len(training.loss) < self.least or not outcome.idle or outcome.diverged:
                 continue
             known = outcome.trivial is not None and abs(outcome.explained) < 0.1
+            drawn = drawn_in(training)
+            decay = "" if drawn is None else (
+                f" Weight decay has drawn the weights to {text(100 * drawn)} % of their first norm: it pulls harder "
+                "than the loss."
+            )  # fmt: skip
             meaning = f", {outcome.meaning} ({text(outcome.trivial)})" if known and outcome.trivial else ""
             return Finding(
                 code=self.code,
                 severity="error",
                 title=f"plateau at {text(outcome.last)}",
                 message=f"The loss ends at {text(outcome.last)}{meaning}, after {outcome.updates} updates; it began at "
-                f"{text(outcome.first)}.",
+                f"{text(outcome.first)}.{decay}",
                 why="At this value the outputs carry nothing of the inputs. The network sits where the loss is flat: "
                 "no signal reaches it, or the way down is too long for steps of this size.",
                 disproof="The loss falls when training simply goes on ten times as long.",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fallline.diagnosis.finding import Finding, text
 from fallline.diagnosis.landscape import Landscape, ask, pace
-from fallline.diagnosis.outcome import judge
+from fallline.diagnosis.outcome import drawn_in, judge
 from fallline.record.run import Run, Training
 
 
@@ -29,6 +29,8 @@ class SaddlePoint:
         return ask(run, self._judge)
 
     def _judge(self, training: Training, look: Landscape) -> Finding | None:
+        if drawn_in(training) is not None:  # it rests where the decay balances the loss
+            return None
         outcome = judge(training)
         late = look.step - int(training.steps["step"][0]) >= self.late * len(training.loss)
         arrived = outcome.flat and look.one_step < self.rest and outcome.explained < self.explained

@@ -26,6 +26,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "output-activation": network.output_activation,
     "learning-rate": optimizers.learning_rate,
     "momentum": optimizers.momentum,
+    "weight-decay": optimizers.weight_decay,
     "clip-gradient": loop.clip,
     "initialise": start.initialise,
     "perturb": start.noise,

@@ -49,6 +49,14 @@ def momentum(script: Script, args: dict[str, Any], run: Run) -> None:
         script.replace(call, lambda new: with_argument(new, 2, "momentum", f"{args['momentum']:g}"))
 
 
+def weight_decay(script: Script, args: dict[str, Any], run: Run) -> None:
+    """Another weight decay."""
+    call = places.optimizer(script, run)
+    given = argument(call, 4, "weight_decay")
+    if given is None or not rewritten(script, given.value, lambda _: args["weight_decay"], run):
+        script.replace(call, lambda new: with_argument(new, 4, "weight_decay", f"{args['weight_decay']:g}"))
+
+
 def exchange(script: Script, args: dict[str, Any], run: Run) -> None:
     """Adam at its own rate, with the parameters and the weight decay of the other optimizer."""
     call = places.optimizer(script, run)

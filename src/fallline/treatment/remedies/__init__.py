@@ -24,6 +24,7 @@ from fallline.treatment.remedies.shortcut import Shortcut
 from fallline.treatment.remedies.skip_non_finite import SkipNonFinite
 from fallline.treatment.remedies.skip_spikes import SkipSpikes
 from fallline.treatment.remedies.unit_variance import UnitVariance
+from fallline.treatment.remedies.weight_decay import WeightDecay
 from fallline.treatment.remedies.zero_grad import ZeroGrad
 from fallline.treatment.remedy import Remedy
 
@@ -37,6 +38,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     ScaleTargets(),
     MatchShapes(),
     OutputActivation(),
+    WeightDecay(),
     LearningRate(),
     Momentum(),
     Clip(),
