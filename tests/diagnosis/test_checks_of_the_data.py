@@ -217,14 +217,14 @@ def test_zigzag(record: Record) -> None:
     assert OscillatingLoss().look(seeing(record, falling).run()) is None
 
 
-@pytest.mark.parametrize(("first", "alarm"), [(10, False), (1, True)])
-def test_sorted_batches(record: Record, first: int, alarm: bool) -> None:
-    """Batches of 30 samples of ten classes: of all, or of one class and the next."""
+@pytest.mark.parametrize(("first", "size", "alarm"), [(10, 30, False), (1, 30, True), (10, 2, False), (10, 8, False)])
+def test_sorted_batches(record: Record, first: int, size: int, alarm: bool) -> None:
+    """Batches of ten classes: of all, or of one class and the next."""
     made = record().chain(2).losses(STUCK).classes([3] * 10)
     (sight,) = made.sights
     drawn = np.random.default_rng(0)
     shares = [np.roll([1.0] * first + [0.0] * (10 - first), i) for i in range(20)]
-    counts = [[int(n) for n in drawn.multinomial(30, share / share.sum())] for share in shares]
+    counts = [[int(n) for n in drawn.multinomial(size, share / share.sum())] for share in shares]
     made.sights = [Sight(i, 1, {**sight.detail, "classes": count}) for i, count in enumerate(counts)]
     finding = OscillatingLoss().look(made.run())
     assert (finding is not None) == alarm

@@ -35,6 +35,7 @@ class OscillatingLoss:
     steady: float = 0.2  # the learning rate may change by this share, else its schedule is what swings
     sorted: float = 0.5  # of the variety that shuffled batches would have
     batches: int = 10  # of which the targets were measured
+    size: int = 8  # samples in each: with fewer, any batch holds few classes
 
     def look(self, run: Run) -> Finding | None:
         if not any(len(t.loss) >= self.least for t in run.trainings):
@@ -58,6 +59,8 @@ class OscillatingLoss:
         if len(batches) < self.batches or len({len(counts) for counts in batches}) > 1:
             return None
         within, size = float(np.mean([_entropy(counts) for counts in batches])), np.mean([c.sum() for c in batches])
+        if size < self.size:
+            return None
         overall = np.sum(batches, axis=0)
         shuffled = _entropy(overall) - (np.count_nonzero(overall) - 1) / (2 * size)
         if shuffled < self.sorted * _entropy(overall) or within > self.sorted * shuffled:
