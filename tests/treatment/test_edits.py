@@ -111,6 +111,17 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -optimizer = SGD(model.parameters(), lr=0.1)
 +optimizer = Adam(model.parameters(), lr=0.001)
 """),
+    "activation into a list": (
+        HEAD + NET.replace("nn.Sigmoid(), ", "") + MADE + LOOP, "insert-activation", {"weights": ["0.weight"]}, """
+-model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
++model = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
+"""),
+    "activation around a call": (
+        CLASS.replace("torch.sigmoid(self.layer0(x))", "self.layer0(x)") + MADE + LOOP,
+        "insert-activation", {"weights": ["layer0.weight"]}, """
+-        return self.layer1(self.layer0(x))
++        return self.layer1(torch.relu(self.layer0(x)))
+"""),
     "weight decay": (
         at_loop("lr=0.1)", "lr=0.1, weight_decay=0.3)"), "weight-decay", {"weight_decay": 0.003}, """
 -optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.3)

@@ -441,6 +441,27 @@ def test_the_lines_to_write_search_too() -> None:
     assert descend(model.place)[-1] < -0.2
 
 
+# -- insert-activation
+
+
+@pytest.mark.parametrize(
+    ("middle", "names"), [([], ["0.weight"]), ([nn.Tanh()], []), ([nn.BatchNorm1d(16)], ["0.weight"])]
+)
+def test_an_activation_only_where_none_stands(watched: Watched, middle: list[nn.Module], names: list[str]) -> None:
+    x = torch.randn(64, 2)
+    model = nn.Sequential(nn.Linear(2, 16), *middle, nn.Linear(16, 1))
+    run = watched(lambda: train(model, x, x[:, :1] * x[:, 1:], steps=6))
+    proposals = BY_NAME["insert-activation"].propose(finding("plateau"), run)
+    assert [p.args["weights"] for p in proposals] == ([names] if names else [])
+
+
+def test_the_activation_stands_after_the_layer() -> None:
+    model, x = nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 1)).double(), normal(5, 2)
+    expected = model[1](torch.relu(model[0](x)))
+    with under("insert-activation", {"weights": ["0.weight"]}):
+        assert torch.equal(model(x), expected)
+
+
 # -- weight decay
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from fallline.record.operations import VIEWS
 from fallline.record.run import Floats, Layer, Training
 
 EARLY = 5  # measured updates that count as the start
@@ -77,6 +79,22 @@ def chain(training: Training, updates: int = EARLY, late: bool = False) -> Chain
 def _in_order(layers: list[Layer]) -> list[Layer]:
     """The order of first use, with the layers that feed the loss at the end."""
     return [layer for layer in layers if not layer.output] + [layer for layer in layers if layer.output]
+
+
+MAPS = ("linear", "conv")
+PASSIVE = VIEWS | {"nativebatchnorm", "nativedropout"}  # what keeps a chain of linear maps linear, or nearly
+
+
+def bare(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers whose output goes straight into the next one, with no activation between."""
+    known = {layer.id: layer for layer in layers}
+    found = []
+    for after in layers:
+        first = known.get(after.sources[0]) if len(after.sources) == 1 else None
+        linear = first is not None and after.kind in MAPS and first.kind in MAPS and PASSIVE.issuperset(after.ops)
+        if first is not None and linear and not (first.activation or first.recurrent or first.output):
+            found.append(first)
+    return list({layer.id: layer for layer in found}.values())
 
 
 OFTEN = 10  # uses in one update

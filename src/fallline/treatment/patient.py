@@ -47,6 +47,7 @@ class Edit:
     """What happens to the output of one layer on its way to the next."""
 
     activation: Activation | None = None  # instead of the program's own
+    insert: Activation | None = None  # after the layer, where there was none
     normalise: bool = False
     shortcut: bool = False  # add the layer's input to its output
     bridge: bool = False  # pass the layer's input on instead of its output
@@ -135,6 +136,8 @@ class Surgery(TorchFunctionMode):
             output = args[0] if edit.bridge else output + args[0]
         if edit.normalise:
             output = _normalised(output)
+        if edit.insert is not None:
+            output = edit.insert(output)
         if edit.affine is not None:
             output = output * edit.affine[0] + edit.affine[1]
         if edit.squeeze is not None and torch.is_grad_enabled():

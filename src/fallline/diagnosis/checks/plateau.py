@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fallline.diagnosis.chain import bare
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import drawn_in, judge
-from fallline.record.run import Run
+from fallline.record.run import Layer, Run
+
+
+def _named(layers: Sequence[Layer]) -> str:
+    names = [f"layer {layer.name}" for layer in layers]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,15 @@ class Plateau:
                 f" Weight decay has drawn the weights to {text(100 * drawn)} % of their first norm: it pulls harder "
                 "than the loss."
             )  # fmt: skip
+            chain = bare(training.layers)
+            linear = f" Nothing stands between {_named(chain)} and the next layer: in a row they are one linear layer."
             meaning = f", {outcome.meaning} ({text(outcome.trivial)})" if known and outcome.trivial else ""
             return Finding(
                 code=self.code,
                 severity="error",
                 title=f"plateau at {text(outcome.last)}",
                 message=f"The loss ends at {text(outcome.last)}{meaning}, after {outcome.updates} updates; it began at "
-                f"{text(outcome.first)}.{decay}",
+                f"{text(outcome.first)}.{decay}{linear if chain else ''}",
                 why="At this value the outputs carry nothing of the inputs. The network sits where the loss is flat: "
                 "no signal reaches it, or the way down is too long for steps of this size.",
                 disproof="The loss falls when training simply goes on ten times as long.",

@@ -20,6 +20,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "skip-non-finite": loop.skip_non_finite,
     "skip-spikes": loop.skip_spikes,
     "mode": network.mode,
+    "insert-activation": network.insert_activation,
     "scale-inputs": data.scale_inputs,
     "scale-targets": data.scale_targets,
     "match-shapes": loop.match_shapes,

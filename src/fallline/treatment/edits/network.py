@@ -41,6 +41,28 @@ def swap_activation(script: Script, args: dict[str, Any], run: Run) -> None:
     start.for_activation(script, args, run)
 
 
+def insert_activation(script: Script, args: dict[str, Any], run: Run) -> None:
+    """ReLU as a module between two layers in a list, or around the one call of each layer."""
+    prefixes = ("torch.nn.Linear", "torch.nn.Conv")
+    layers = script.calls(lambda name: name.startswith(prefixes))
+    followed = [
+        layer for layer in layers
+        if isinstance(script.parent(script.parent(layer)), (cst.Call, cst.List))
+        and (after := script.beside(script.parent(layer), 1)) is not None and after.value in layers
+    ]  # fmt: skip
+    names = [name.removesuffix(".weight") for name in args["weights"]]
+    if len(followed) == len(names):
+        for layer in followed:
+            script.follow(script.parent(layer), f"{script.spelled('torch.nn.ReLU')}()")
+        return
+    relu = script.spelled("torch.relu")
+    for name in names:
+        calls = [call for call in script.all(cst.Call) if script.code(call.func) in (name, f"self.{name}")]
+        if len(calls) != 1:
+            raise Unclear(f"it is not plain where {name} is called")
+        script.replace(calls[0], lambda new: cst.parse_expression(f"{relu}({script.code(new)})"))
+
+
 def output_activation(script: Script, args: dict[str, Any], run: Run) -> None:
     """No activation at the output, or sigmoid in its place."""
     old = args["instead_of"]

@@ -8,6 +8,7 @@ from fallline.treatment.remedies.adaptive_clip import AdaptiveClip, ClipValue
 from fallline.treatment.remedies.biases import ForgetBias, OutputBias
 from fallline.treatment.remedies.clip import Clip
 from fallline.treatment.remedies.initialise import Initialise
+from fallline.treatment.remedies.insert_activation import InsertActivation
 from fallline.treatment.remedies.learning_rate import LearningRate
 from fallline.treatment.remedies.modes import Modes
 from fallline.treatment.remedies.momentum import Momentum
@@ -38,6 +39,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     ScaleTargets(),
     MatchShapes(),
     OutputActivation(),
+    InsertActivation(),
     WeightDecay(),
     LearningRate(),
     Momentum(),
