@@ -100,3 +100,8 @@ def test_starts() -> None:
         finite(torch.tensor([float("nan")]))
     assert names(1) == ("x",)
     assert names(3) == ("x1", "x2", "x3")
+
+
+def test_a_start_keeps_its_digits() -> None:
+    _, row = from_torch(lambda x: x.sum(), [0.1, 2.8476959582232233], torch.float64)
+    assert row.tolist() == [0.1, 2.8476959582232233]

@@ -26,7 +26,7 @@ def shown(run: Any, **how: Any) -> str:
 def test_the_root_cause_stands_first_with_numbers_reason_and_advice(record: Record) -> None:
     text = shown(sick(record))
     lines = [line for line in text.splitlines() if line.strip()]
-    assert lines[0].startswith("train.py · 100 updates in 4.1 s · 2.0 %")
+    assert lines[0].startswith("train.py · 100 updates in 4.1 s · fallline 0.08 s, 2.0 % of the training")
     assert "vanishing gradient" in lines[1]
     order = [text.index(word) for word in ("Seen", "Why", "Do", "Not it", "Follows", "checks passed")]
     assert order == sorted(order)

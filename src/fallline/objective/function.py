@@ -134,7 +134,7 @@ def _tensor(part: Any, dtype: torch.dtype) -> Tensor:
     try:
         if isinstance(part, (list, tuple)) and any(isinstance(item, Tensor) for item in part):
             part = [float(item) for item in part]
-        return torch.as_tensor(part).detach().to(dtype)
+        return torch.as_tensor(part, dtype=dtype).detach()  # not through torch's default, which may hold less
     except (TypeError, ValueError, RuntimeError) as error:
         raise ObjectiveError(f"start must be numbers; got {part!r} ({error})") from error
 

@@ -94,8 +94,8 @@ class BadInitialisation:
         seen = [s for s in training.sights[:1] if s["kind"] in ("nll", "bce-logits")]
         inputs = [layer["rms"] for s in seen for layer in s.get("inputs", [])]
         scaled = bool(inputs) and max(inputs) <= self.large
-        if not seen or not scaled or outcome.trivial is None or outcome.explained >= self.part:
-            return None
+        if not seen or not scaled or outcome.trivial is None or not outcome.learned or outcome.explained >= self.part:
+            return None  # one that learned nothing shows in the signal itself
         ratio = float(training.loss[0]) / outcome.trivial
         if not ratio >= self.certain:
             return None
