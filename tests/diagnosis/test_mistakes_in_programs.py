@@ -191,6 +191,26 @@ def quick_arrival() -> None:
         optimizer.step(closure)
 
 
+def test_the_gradients_of_a_closure_are_used(watched: Watched) -> None:
+    """LBFGS clears and takes the gradient up to 20 times an update; here it can gain nothing."""
+    x, y = rows(64), torch.randint(10, (64,))
+
+    def program() -> None:
+        model = net(10)
+        optimizer = torch.optim.LBFGS(model.parameters(), lr=1e-6, tolerance_grad=0, tolerance_change=0)
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            return loss
+
+        for _ in range(30):
+            optimizer.step(closure)
+
+    assert titles(watched(program), "no-gradient") == []
+
+
 @pytest.mark.parametrize("program", [perceptron, quick_arrival])
 def test_a_quick_start_is_no_fault(watched: Watched, program: Callable[[], Any]) -> None:
     assert [f.code for f in diagnose(watched(program)).findings if f.severity != "info"] == []

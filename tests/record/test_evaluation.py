@@ -111,6 +111,30 @@ def test_nothing_acts(watched: Watched, kind: str, ask: Callable[[Net, Tensor], 
     assert list(watched(asking(kind, ask, then)).events_of("evaluation")) == []
 
 
+def test_a_model_that_cannot_be_asked_twice_is_no_fault(watched: Watched) -> None:
+    class Once(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            if not torch.is_grad_enabled():
+                self.asked = getattr(self, "asked", 0) + 1
+                if self.asked > 1:
+                    raise RuntimeError("once only")
+            return super().forward(x)
+
+    def program() -> None:
+        model, x = Once("module"), torch.randn(40, 4).double()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(20):
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+        plain(model, x)
+
+    run = watched(program)
+    (event,) = run.events_of("not-evaluated")
+    assert "once only" in event.detail["reason"]
+    assert not run.meta["fault"]
+
+
 def test_asking_leaves_no_trace(watched: Watched) -> None:
     left: list[tuple[Net, Tensor]] = []
 

@@ -25,7 +25,7 @@ from fallline.record import recorder
 from fallline.record.recorder import Recorder, StopTraining
 from fallline.record.run import Run, Training, read
 from fallline.record.schedule import ALLOWANCE, FIRST
-from fallline.record.store import Store
+from fallline.record.store import FLUSH_SECONDS, Store
 
 Watched = Callable[..., Run]
 
@@ -991,6 +991,23 @@ def run_for(recorder: Recorder, clock: Clock, updates: int, seconds: float) -> N
     finally:
         recorder.stop()
         recorder.store.close()
+
+
+def test_slow_updates_are_handed_over_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most ``FLUSH_SECONDS`` of the record wait, also where no update needs a closer look."""
+    clock = Clock(tick=0.0001)
+    watch = recording(tmp_path, clock, budget=1e-9)
+    waiting: list[float] = []
+    ended = watch._after_step_or_stop
+
+    def watched(*args: Any) -> None:
+        ended(*args)
+        waiting.append(clock.now - watch._settled if watch._rows else 0.0)
+
+    monkeypatch.setattr(watch, "_after_step_or_stop", watched)
+    run_for(watch, clock, updates=400, seconds=0.7)
+    assert len(waiting) == 400
+    assert max(waiting) < FLUSH_SECONDS
 
 
 def test_the_time_budget_is_kept(tmp_path: Path) -> None:

@@ -10,6 +10,10 @@ import numpy as np
 from fallline.record.operations import VIEWS
 from fallline.record.run import Floats, Layer, Training
 
+MAPS = ("linear", "conv")
+PASSIVE = VIEWS | {"nativebatchnorm"}  # what keeps a chain of linear maps linear
+OFTEN = 10  # uses in one update, from which on a layer feeds a state
+
 EARLY = 5  # measured updates that count as the start
 
 
@@ -81,10 +85,6 @@ def _in_order(layers: list[Layer]) -> list[Layer]:
     return [layer for layer in layers if not layer.output] + [layer for layer in layers if layer.output]
 
 
-MAPS = ("linear", "conv")
-PASSIVE = VIEWS | {"nativebatchnorm", "nativedropout"}  # what keeps a chain of linear maps linear, or nearly
-
-
 def bare(layers: Sequence[Layer]) -> list[Layer]:
     """The layers whose output goes straight into the next one, with no activation between."""
     known = {layer.id: layer for layer in layers}
@@ -95,9 +95,6 @@ def bare(layers: Sequence[Layer]) -> list[Layer]:
         if first is not None and linear and not (first.activation or first.recurrent or first.output):
             found.append(first)
     return list({layer.id: layer for layer in found}.values())
-
-
-OFTEN = 10  # uses in one update
 
 
 @dataclass(frozen=True)

@@ -200,13 +200,16 @@ class Calls:
 
     def let_go(self, known: Known, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take note of a call without gradients."""
-        size = args[0].numel() if args and type(args[0]) is Tensor else None
-        if type(size) is int and size <= SPARE:  # a tensor while torch.jit traces
-            calls = self.free.setdefault(id(module), [])
-            if calls and calls[-1].training is not module.training:
-                calls.clear()
-            calls.append(Call(known, module, args, kwargs, -1, None, {}, module.training))
-            del calls[: -FREE if size <= SPARE // FREE else -1]
+        try:
+            size = args[0].numel() if args and type(args[0]) is Tensor else None
+            if type(size) is int and size <= SPARE:  # a tensor while torch.jit traces
+                calls = self.free.setdefault(id(module), [])
+                if calls and calls[-1].training is not module.training:
+                    calls.clear()
+                calls.append(Call(known, module, args, kwargs, -1, None, {}, module.training))
+                del calls[: -FREE if size <= SPARE // FREE else -1]
+        except Exception as error:  # the program's call must go on whatever happens here
+            self.fault = f"{type(error).__name__}: {error}"
 
     def _probe(self, call: Call) -> None:
         """See what one of the first calls drew and changed: later only that is copied."""

@@ -20,6 +20,7 @@ class Carried:
         self._stale = dict[int, bool]()
         self._used = dict[int, tuple[int, int]]()  # the gradient of its last step: object and version
         self._counts = dict[int, tuple[int, int]]()
+        self.searching = set[int]()  # those that evaluate a closure, as often as they like: its gradients are used
         self._filled = set[int]()  # those that a backward pass since the last step has given a gradient
         self._thrown = dict[int, int]()  # gradients that no step had used when they were cleared
 
@@ -47,7 +48,7 @@ class Carried:
 
     def fill(self) -> None:
         """After a backward pass."""
-        grads = ((key, self._gradient(key)) for key in self._sentinels)
+        grads = ((key, self._gradient(key)) for key in self._sentinels if key not in self.searching)
         self._filled = {key for key, gradient in grads if gradient is not None and bool(gradient.any())}
 
     def check(self, key: int, gradient: Tensor, step: int) -> None:

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from fallline.record import evaluation, kept, names, places, replay
 from fallline.record import graph as autograd
-from fallline.record import kept, names, places, replay
 from fallline.record.calls import Call, Calls
 from fallline.record.catalog import Catalog
 from fallline.record.operations import SINGULAR
@@ -74,6 +74,20 @@ class Inquiry:
             return None
         self._keep(step, detail)
         return detail
+
+    def evaluations(self, step: int, dropped: bool) -> None:
+        """Do the program's last calls without gradients again, and record what eval mode would change."""
+        self.calls.paused(True)
+        try:
+            for calls in self.calls.free.values():
+                refusal = next((reason for call in calls if (reason := _refusal(call)) is not None), None)
+                changes = evaluation.difference(calls, dropped) if refusal is None else None
+                if changes is not None:
+                    self.store.event(step, "evaluation", **changes)
+        except Exception as error:  # the program's own code, where it is not made to run twice
+            self.store.event(step, "not-evaluated", reason=f"{type(error).__name__}: {str(error)[:200]}")
+        finally:
+            self.calls.paused(False)
 
     # -- doing the calls again --------------------------------------------------------------------------------------
 

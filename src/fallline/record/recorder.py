@@ -24,7 +24,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from fallline.record import batch, evaluation, measure, through_time
+from fallline.record import batch, measure, through_time
 from fallline.record import graph as autograd
 from fallline.record.carried import Carried
 from fallline.record.catalog import Catalog
@@ -167,10 +167,7 @@ class Recorder:
         if detail is not None:
             self._broken = True
             self.store.event(self.step, "non-finite", **detail)
-        self._inquiry.calls.paused(True)
-        for calls in self._inquiry.calls.free.values():
-            if (changes := evaluation.difference(calls, self._dropped)) is not None:
-                self.store.event(self.step, "evaluation", **changes)
+        self._inquiry.evaluations(self.step, self._dropped)
 
     def _replace(self, owner: Any, name: str, replacement: Callable[..., Any]) -> None:
         original = getattr(owner, name)
@@ -511,6 +508,8 @@ class Recorder:
         closure = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
         if closure is None:
             self._watch_sentinel(key, optimizer)
+        else:
+            self._carried.searching.add(key)
         if self._sample is None:
             return
         parameters = _parameters(optimizer)
@@ -599,6 +598,9 @@ class Recorder:
         self._note_row(self._key, _rate(optimizer))
         self._schedule.last[self._key] = self.step
         self.step += 1
+        if (now := self.clock()) >= self._settled + FLUSH_SECONDS:
+            self._settle(now)
+            self._until = self._undecided()
 
     def _finish(self, optimizer: int, rate: float) -> None:
         """Close the update: write its rows and decide how the next ones are measured."""

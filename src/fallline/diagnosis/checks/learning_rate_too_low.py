@@ -32,7 +32,8 @@ class LearningRateTooLow:
     crept: float = 0.10  # … the weights moved less than this, …
     along: float = 0.50  # … as straight as this, and the second half gained much
     far: float = 0.50  # weights that moved less than this, on a way as straight as …
-    line: float = 0.70  # … this, and with half the gain of the first half in the second, are on their way, too
+    line: float = 0.70  # … this, are on their way, too, …
+    pace: float = 0.5  # … where the second half of the updates gained this much of what the first did
 
     def look(self, run: Run) -> Finding | None:
         if not any(len(t.parameter_stats) and len(t.loss) >= self.least for t in run.trainings):
@@ -97,7 +98,7 @@ class LearningRateTooLow:
         slow = moved < self.still or (moved < self.moved and straight >= self.straight)
         head = float(np.median(training.loss[: max(5, len(training.loss) // 10)]))
         falling = outcome.last <= head + 0.02 * abs(head)
-        slow = slow or (moved < self.far and straight >= self.line and self._goes_on(training, 0.5))
+        slow = slow or (moved < self.far and straight >= self.line and self._goes_on(training, self.pace))
         slow = slow if outcome.trivial is not None else moved < self.still  # what the loss is worth is not known
         if outcome.explained >= self.open:
             slow = slow and moved < self.crept and straight >= self.along

@@ -41,9 +41,8 @@ class LossSpike:
         reference = max(_usual_trivial(training), _first(loss))
         with np.errstate(invalid="ignore"):
             spikes = np.flatnonzero((loss > self.above * usual) & (loss > self.start * reference) & np.isfinite(loss))
-        spikes = np.array(
-            [i for i in spikes if i > 0 and self._passes(loss, int(i))], dtype=int
-        )  # before 0 nothing was
+        after_others = [i for i in spikes if i > 0 and self._passes(loss, int(i))]
+        spikes = np.array(after_others, dtype=int)
         if outcome.contested or not len(spikes) or len(spikes) > self.share * len(loss):
             return None
         tail = loss[-max(1, len(loss) // 5) :]

@@ -40,14 +40,16 @@ class Plateau:
                 "than the loss."
             )  # fmt: skip
             chain = bare(training.layers)
-            linear = f" Nothing stands between {_named(chain)} and the next layer: in a row they are one linear layer."
+            linear = (
+                chain and f" No activation follows {_named(chain)}: in a row with the next they are one linear layer."
+            )
             meaning = f", {outcome.meaning} ({text(outcome.trivial)})" if known and outcome.trivial else ""
             return Finding(
                 code=self.code,
                 severity="error",
                 title=f"plateau at {text(outcome.last)}",
                 message=f"The loss ends at {text(outcome.last)}{meaning}, after {outcome.updates} updates; it began at "
-                f"{text(outcome.first)}.{decay}{linear if chain else ''}",
+                f"{text(outcome.first)}.{decay}{linear or ''}",
                 why="At this value the outputs carry nothing of the inputs. The network sits where the loss is flat: "
                 "no signal reaches it, or the way down is too long for steps of this size.",
                 disproof="The loss falls when training simply goes on ten times as long.",

@@ -58,22 +58,21 @@ class WrongMode:
             changed, distance = seen["changed"], seen["distance"] or 0.0
             if (distance if changed is None else changed) <= (self.distance if changed is None else self.changed):
                 continue
-            return self._answers(
-                event.step, seen, {"changed": math.nan if changed is None else changed, "distance": distance}
+            evidence = {"changed": math.nan if changed is None else changed, "distance": distance}
+            differ = (
+                f"lie {text(distance)} standard deviations from"
+                if changed is None
+                else f"are other classes, for {100 * changed:.0f} % of the samples, than"
             )
+            return (self._hasty if seen["hasty"] else self._answers)(event.step, seen, differ, evidence)
         return None
 
-    def _hasty(self, step: int, seen: dict[str, Any], evidence: dict[str, float]) -> Finding:
+    def _hasty(self, step: int, seen: dict[str, Any], differ: str, evidence: dict[str, float]) -> Finding:
         momentum = seen["hasty"]
-        others = (
-            f"lie {text(evidence['distance'])} standard deviations from"
-            if math.isnan(evidence["changed"])
-            else f"are other classes, for {100 * evidence['changed']:.0f} % of the samples, than"
-        )
         return Finding(
             self.code, "warning", f"running statistics of batch norm forget: momentum {text(momentum)}",
             f"Batch norm keeps {text(1 - momentum)} of its running statistics at each update (momentum "
-            f"{text(momentum)}). In eval mode the last {seen['answers']} answers {others} those by the statistics of "
+            f"{text(momentum)}). In eval mode the last {seen['answers']} answers {differ} those by the statistics of "
             "the evaluated batch itself.",
             "PyTorch's momentum is the share of the new batch, Keras' that of the old: 0.99 there is 0.01 here. "
             "With nearly 1, the network is evaluated with the mean and variance of its very last batch. The "
@@ -81,17 +80,10 @@ class WrongMode:
             "The answers are the same with momentum 0.1.", (), (step, step), {**evidence, "momentum": momentum},
         )  # fmt: skip
 
-    def _answers(self, step: int, seen: dict[str, Any], evidence: dict[str, float]) -> Finding:
-        if seen["hasty"]:
-            return self._hasty(step, seen, evidence)
+    def _answers(self, step: int, seen: dict[str, Any], differ: str, evidence: dict[str, float]) -> Finding:
         layers = {"dropout": seen["dropout"], "batch norm": seen["batch_norm"]}
         acting = " and ".join(f"{name} ({count}×)" for name, count in layers.items() if count)
         others = "in eval mode" if seen["training"] else "of a second call"
-        differ = (
-            f"lie {text(evidence['distance'])} standard deviations from those {others}"
-            if math.isnan(evidence["changed"])
-            else f"are other classes than those {others} for {100 * evidence['changed']:.0f} % of the samples"
-        )
         why = (
             "In train mode dropout still drops units at random, and batch norm takes mean and variance from the very "
             "batch it is asked about, however small that is. The training itself is not at fault. Call model.eval() "
@@ -102,7 +94,7 @@ class WrongMode:
         return Finding(
             self.code, "warning", "evaluated in train mode" if seen["training"] else "dropout that eval leaves on",
             f"After its last update the network is asked in {'train' if seen['training'] else 'eval'} mode, with "
-            f"{acting or 'dropout'} at work: the last {seen['answers']} answers {differ}.",
+            f"{acting or 'dropout'} at work: the last {seen['answers']} answers {differ} those {others}.",
             why, "The evaluation is as good without them.", (), (step, step),
             {**evidence, "told": float(not seen["training"])},
         )  # fmt: skip
