@@ -211,6 +211,15 @@ def test_limit_from_the_loss_ratio_of_usersmd(record: Record) -> None:
     assert finding.evidence["limit"] == pytest.approx(2.74e-4, rel=1e-2)
 
 
+def test_no_limit_is_read_off_a_growth_that_itself_grows(record: Record) -> None:
+    """The weights of a deep network grow, and the curvature with them: what it was at the start is not known."""
+    made = record().chain(3).losses([1.0, 3.0, 1e2, 1e7, 1e18, 1e30]).weigh(range(6), weight=1.0, update_norm=10.0)
+    made.lr, made.settings = 0.05, {"lr": 0.05, "momentum": 0.0}
+    finding = found(LearningRateTooHigh().look(made.run()))
+    assert "limit" not in finding.evidence
+    assert "the median" in finding.message
+
+
 def test_a_jump_under_huge_updates_that_never_comes_back(record: Record) -> None:
     losses = [2.3, 50.0, 8.0] + [2.31] * 97
     made = record().chain(2).losses(losses).classes(TEN).weigh(STEPS, weight=1.0, update_norm=0.8, grad=1.0)
@@ -269,7 +278,10 @@ def test_plateau_needs_updates(record: Record) -> None:
     [
         ({"origin": "data", "operation": "addmm", "share": 0.01, "rows": [3]}, "rows 3"),
         ({"origin": "forward", "operation": "exp", "parameter": "2.weight"}, "exp in layer 2"),
-        ({"origin": "backward", "parameters": ["0.weight"], "finite": [], "loss": "1.0"}, "gradient of 1 parameters"),
+        (
+            {"origin": "backward", "parameters": ["0.weight"], "finite": [], "loss": "1.0"},
+            "gradient of 1 parameter is not",
+        ),
         ({"origin": "parameter", "parameter": "0.weight"}, "before the forward pass"),
         ({"origin": "loss", "operation": "log"}, "log"),
     ],

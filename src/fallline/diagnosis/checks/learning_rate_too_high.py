@@ -84,9 +84,13 @@ class LearningRateTooHigh:
             return None  # it only came back from near zero
         settings, lr = training.optimizer.settings, _rate(training)
         evidence = {"loss_ratio": found.ratio, "learning_rate": lr}
-        said = f"From step {found.start} on the loss grows ×{text(found.ratio)} at every step"
+        at = "at every step" if found.steady else "from step to step (the median)"
+        said = f"From step {found.start} on the loss grows ×{text(found.ratio)} {at}"
         reach = ""
-        if training.optimizer.kind in ("SGD", "by hand") and lr > 0 and np.isfinite(lr):
+        same = (
+            found.steady or len(training.layers) == 1
+        )  # the curvature, all the way: else it says nothing of the start
+        if same and training.optimizer.kind in ("SGD", "by hand") and lr > 0 and np.isfinite(lr):
             momentum, dampening = float(settings.get("momentum", 0.0)), float(settings.get("dampening", 0.0))
             nesterov = bool(settings.get("nesterov", False))
             curvature = stability.curvature_from_growth(found.ratio**0.5, lr, momentum, dampening, nesterov)
@@ -152,9 +156,8 @@ class LearningRateTooHigh:
         lr = _rate(training)
         return self._finding(
             training, (int(steps[0]), int(training.steps["step"][-1])),
-            f"The weights travelled {text(travelled)} times their own norm; meanwhile the loss went from "
-            f"{text(float(loss[0]))} to {text(peak)} at its highest (median of five) and ended at "
-            f"{text(outcome.last)}.",
+            f"The weights travelled {text(travelled)} times their own norm. The loss began at {text(float(loss[0]))}, "
+            f"its running median of five rose to {text(peak)}, and it ended at {text(outcome.last)}.",
             "Steps this long, or carried on by this much momentum, overshoot every valley they meet: the weights grow, "
             "the outputs saturate, and the way back is lost.",
             {"learning_rate": lr, "travelled": travelled, "peak_loss": peak, "first_loss": float(loss[0])},

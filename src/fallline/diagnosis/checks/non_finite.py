@@ -136,9 +136,9 @@ def _describe(run: Run, event: Event, origin: str, operation: str) -> tuple[str,
         rule = next((RULES[op] for op in suspects if op in RULES), "")
         place = "between the last layer and the loss" if not finite else f"before {finite[0]}"
         return (
-            f"At step {step} the loss is finite ({detail.get('loss')}), but the gradient of {len(bad)} parameters is "
-            "not; it was born "
-            f"{place}" + (f", where the operations are {', '.join(_tail(run))}." if not finite else "."),
+            f"At step {step} the loss is finite ({detail.get('loss')}), but the gradient of {len(bad)} "
+            f"parameter{'s' * (len(bad) > 1)} is not; it was born {place}"
+            + (f", where the operations are {', '.join(_tail(run))}." if not finite else "."),
             "An operation has an infinite or undefined slope at a value that occurred, and 0 · inf = NaN. "
             + (f"Suspect: {suspects[0]}; {rule}." if suspects and rule else ""),
         )
