@@ -49,6 +49,19 @@ def soft_margin(right: bool) -> None:
     train(net(1), x, 2 * y - 1 if right else y, F.soft_margin_loss)
 
 
+def pairs(loss: Callable[..., Tensor]) -> Callable[[bool], None]:
+    def program(right: bool) -> None:
+        model, x, other = net(4), rows(), torch.randn(64, 6)
+        same = (x[:, 0] > 0).float()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        for _ in range(100):
+            optimizer.zero_grad()
+            loss(model(x), model(other), 2 * same - 1 if right else same).backward()
+            optimizer.step()
+
+    return program
+
+
 def poisson(right: bool) -> None:
     x = rows()
     y = torch.poisson(torch.exp(x[:, :1] - 1))
@@ -137,9 +150,32 @@ def leaky_state(right: bool) -> None:
     train(Cell(), x, cue, F.cross_entropy)
 
 
+def made_anew(right: bool) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.kept, self.last = nn.Linear(6, 16), nn.Linear(16, 16), nn.Linear(16, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            middle = self.kept if right else nn.Linear(16, 16)
+            return self.last(middle(self.first(x).relu()).relu())
+
+    x = rows()
+    train(Net(), x, (x[:, 0] * x[:, 1] > 0).long(), F.cross_entropy)
+
+
 PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "class numbers": (class_numbers, "output-mismatch", "every output is fitted to the number of the class"),
     "soft margin": (soft_margin, "output-mismatch", "labels of 0 where the loss expects −1"),
+    **{
+        name: (pairs(loss), "output-mismatch", "labels of 0 where the loss expects −1")
+        for name, loss in (
+            ("cosine embedding", nn.CosineEmbeddingLoss()),
+            ("hinge embedding", lambda a, b, t: F.hinge_embedding_loss((a - b).norm(dim=1), t)),
+            ("margin ranking", lambda a, b, t: F.margin_ranking_loss(a[:, 0], b[:, 0], target=t)),
+        )
+    },
+    "a layer in forward": (made_anew, "no-gradient", "a layer is made anew in every forward pass"),
     "poisson": (poisson, "output-mismatch", "the rate is exponentiated again"),
     "several labels": (several_labels, "output-mismatch", "softmax where a sample has several labels"),
     "weights of one sign": (one_sign, "bad-initialisation", "bad initialisation"),

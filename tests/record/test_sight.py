@@ -112,6 +112,8 @@ SOFT = TARGETS.softmax(1)
         (lambda y: 4 * F.l1_loss(y, TARGETS), lambda y: (y - TARGETS).abs().sum(1).mean()),
         (lambda y: F.cross_entropy(y, LABELS), lambda y: -y.log_softmax(1)[ROWS, LABELS].mean()),
         (lambda y: 6 * F.cross_entropy(y, LABELS), lambda y: -y.log_softmax(1).gather(1, LABELS[:, None]).sum()),
+        (lambda y: F.cross_entropy(y, LABELS), lambda y: -(y.softmax(1) + 1e-15).log()[ROWS, LABELS].mean()),
+        (lambda y: F.cross_entropy(y, LABELS), lambda y: -y.softmax(1)[ROWS, LABELS].clamp(min=1e-15).log().mean()),
         (
             lambda y: F.binary_cross_entropy(y.sigmoid(), SHARES),
             lambda y: -(SHARES * y.sigmoid().log() + (1 - SHARES) * (1 - y.sigmoid()).log()).mean(),
@@ -139,6 +141,7 @@ def test_a_loss_written_by_hand(library: Callable[[Tensor], Tensor], written: Ca
     [
         (lambda y: F.cross_entropy(y, SOFT), "soft-nll", 4.0, ["logsoftmax"]),
         (lambda y: F.cross_entropy(y.softmax(1), SOFT), "soft-nll", 4.0, ["softmax", "logsoftmax"]),
+        (lambda y: -(SOFT * (y.softmax(1) + 1e-15).log()).sum(1).mean(), "soft-nll", 4.0, ["logsoftmax"]),
         (lambda y: F.kl_div(y.softmax(1), SOFT, reduction="batchmean"), "kl", 4.0, ["softmax"]),
         (lambda y: F.kl_div(y.log_softmax(1), SOFT, reduction="sum"), "kl", 24.0, ["logsoftmax"]),
     ],

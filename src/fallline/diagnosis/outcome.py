@@ -35,6 +35,7 @@ class Outcome:
     flat: bool  # the second half neither falls nor rises beyond its noise
     below: float = 0.0  # the second half's mean below the trivial loss, in standard errors
     contested: bool = False  # its level means nothing: another loss pulls at the same parameters, or the targets move
+    unsure: bool = False  # the trivial loss is known from batches so few and different that it may have learned
 
     @property
     def explained(self) -> float:
@@ -70,7 +71,9 @@ class Outcome:
     @property
     def idle(self) -> bool:
         """It is stuck, and not at a floor of noise: no lower than a constant prediction beyond all doubt."""
-        return self.stuck and (self.trivial is None or self.explained < NOTHING or self.below < DOUBT)
+        if self.trivial is None or not self.stuck:
+            return self.stuck
+        return not self.unsure and (self.explained < NOTHING or self.below < DOUBT)
 
     @property
     def failed(self) -> bool:
@@ -98,7 +101,8 @@ def judge(training: Training) -> Outcome:
     below = (trivial - half.mean()) / (half.std() / math.sqrt(len(half)) + 1e-300) if trivial and finite else 0.0
     # an update that searches along its line may arrive with the first: where it arrived, nothing tells then
     flat = _flat(loss) and not (trivial is None and training.optimizer.kind == "LBFGS")
-    return Outcome(len(loss), first, last, trivial, meaning, finite, flat, float(below), contested)
+    unsure = bool(trivial) and _unsure(training, 1 - last / (trivial or 1.0))
+    return Outcome(len(loss), first, last, trivial, meaning, finite, flat, float(below), contested, unsure)
 
 
 def _pessimist(training: Training) -> Outcome:
@@ -108,6 +112,34 @@ def _pessimist(training: Training) -> Outcome:
         len(training.loss), first, trivial or first, trivial, meaning, math.isfinite(first), True,
         contested=training.contested,
     )  # fmt: skip
+
+
+def _unsure(training: Training, explained: float) -> bool:
+    """Whether a regression may have learned, for all that is known of its targets: they vary from batch to batch.
+
+    On the same batch the gain over a constant is known better than on different ones: its standard error over N targets
+    is 2 sd(prediction) sd(target) / √N.
+    """
+    loss, steps = training.loss, training.steps["step"]
+    sights = [(s, int(np.searchsorted(steps, step))) for step, s in training.sighted if s["kind"] == "mse"]
+    variances = np.array([s["target"]["variance"] for s, _ in sights])
+    if (
+        len(variances) < 2
+        or not explained + 2 * variances.std() / math.sqrt(len(variances)) / variances.mean() > LEARNED
+    ):
+        return False
+    centre = float(np.mean([s["target"]["mean"] for s, _ in sights]))
+    late = [
+        (s["elements"], s["target"]["variance"] + (s["target"]["mean"] - centre) ** 2, s["prediction"]["variance"], at)
+        for s, at in sights
+        if len(loss) // 2 <= at < len(loss) and s["factor"] == 1.0 and s["reduction"] == "mean"
+    ]
+    if not late:
+        return False
+    count, constant, spread, at = (np.array(column, dtype=float) for column in zip(*late, strict=True))
+    gain = float((count * (constant - loss[at.astype(int)])).sum() / count.sum())
+    doubt = 2 * math.sqrt(float((count * spread * constant).sum())) / float(count.sum())
+    return bool(gain + 2 * doubt > NOTHING * constant.mean())
 
 
 def _flat(loss: Floats) -> bool:

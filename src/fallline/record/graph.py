@@ -241,6 +241,8 @@ def unwrap_loss(root: Node) -> tuple[Node, float | None]:
             return node, factor if square else None
         if name in ("div", "mul"):
             other = saved(node, "_saved_other")
+            if other is None and name == "mul":  # the constant stands before it
+                other = saved(node, "_saved_self")
             if other is None or (isinstance(other, Tensor) and other.numel() != 1):
                 return node, factor if isinstance(other, Tensor) else None
             if not float(other):

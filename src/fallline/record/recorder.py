@@ -24,7 +24,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from fallline.record import batch, measure, through_time
+from fallline.record import batch, measure, signs, through_time
 from fallline.record import graph as autograd
 from fallline.record.carried import Carried
 from fallline.record.catalog import Catalog
@@ -135,6 +135,8 @@ class Recorder:
         self._replace(torch.autograd, "backward", self._backward)
         self._replace(torch.autograd, "grad", self._grad)
         self._replace(torch.amp.GradScaler, "scale", self._scale)
+        for name in signs.LOSSES:
+            self._replace(nn.functional, name, functools.partial(self._signed, name))
         before = register_optimizer_step_pre_hook(_untraced(self._before_any_step))
         after = register_optimizer_step_post_hook(_untraced(self._after_step_or_stop))
         self._undo += [before.remove, after.remove, self._inquiry.calls.install()]
@@ -287,6 +289,17 @@ class Recorder:
         if isinstance(scaled, Tensor) and isinstance(outputs, Tensor):
             self._scaled = (weakref.ref(scaled), outputs.detach(), scaler._get_scale_async())
         return scaled
+
+    def _signed(self, name: str, original: Hook, *args: Any, **kwargs: Any) -> Any:
+        """Note the labels of a loss that is made for −1 and 1."""
+        if self._sample is not None and self._listening() and torch.is_grad_enabled():
+            self._guard(self._note_labels, name, args, kwargs)
+        return original(*args, **kwargs)
+
+    def _note_labels(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        found = signs.ends(name, args, kwargs)
+        if found is not None and self._samples < FIRST:
+            self.store.event(self.step, "labels", loss=name, least=found[0], most=found[1])
 
     def _before_backward(self, tensors: Any) -> list[Any]:
         loss = tensors[0] if isinstance(tensors, (tuple, list)) and len(tensors) == 1 else tensors

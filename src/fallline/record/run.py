@@ -197,7 +197,12 @@ class Training:
 
     @cached_property
     def sights(self) -> tuple[dict[str, Any], ...]:
-        return tuple(s.detail for s in self.run.sights if s.optimizer == self.optimizer.id)
+        return tuple(detail for _, detail in self.sighted)
+
+    @cached_property
+    def sighted(self) -> tuple[tuple[int, dict[str, Any]], ...]:
+        """The same, each with its step."""
+        return tuple((s.step, s.detail) for s in self.run.sights if s.optimizer == self.optimizer.id)
 
     @cached_property
     def contested(self) -> bool:

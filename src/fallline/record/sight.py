@@ -120,7 +120,7 @@ def _written(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
     (p − t)², |p − t|, −log p of the right class, −t log p, t log(t / p), or −(t log p + (1 − t) log(1 − p)).
     """
     name = autograd.op_name(node)
-    if name in ("index", "gather"):
+    if name in ("index", "gather", "log"):
         return _picked(node)
     if (pair := _product(graph, node)) is not None:
         return pair
@@ -158,29 +158,54 @@ def _product(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
         return None
     shares = autograd.saved(product, "_saved_self" if places[0] else "_saved_other")
     source = product.next_functions[places[0]][0]
-    softmax = autograd.op_name(source) == "logsoftmax"
-    if not isinstance(shares, Tensor) or shares.ndim != 2 or not (softmax or divergence) or bool((shares < 0).any()):
+    logs = _log_probabilities(source)
+    if not isinstance(shares, Tensor) or shares.ndim != 2 or bool((shares < 0).any()):
         return None
-    scores = _output(graph, source)
+    scores = logs if logs is not None else _output(graph, source) if divergence else None
     if scores is None or scores.shape != shares.shape:
         return None
     return Pair("kl" if divergence else "soft-nll", scores, shares, 1.0 if divergence else -1.0)
 
 
 def _picked(node: autograd.Node) -> Pair | None:
-    """The entry of the right class out of log-probabilities."""
-    source = node.next_functions[0][0]
-    if source is None or autograd.op_name(source) != "logsoftmax":
+    """The entry of the right class out of log-probabilities, or the log of that out of probabilities."""
+    entry = _guarded(node) if autograd.op_name(node) == "log" else node
+    source = entry.next_functions[0][0] if autograd.op_name(entry) in ("index", "gather") else None
+    if source is None:
         return None
-    scores = autograd.saved(source, "_saved_result")
-    picked = autograd.saved(node, "_saved_index")
+    if entry is node:
+        scores = _log_probabilities(source)
+    else:
+        chances = autograd.saved(source, "_saved_result") if autograd.op_name(source) == "softmax" else None
+        scores = chances.detach().log() if isinstance(chances, Tensor) else None
+    picked = autograd.saved(entry, "_saved_index")
     if picked is None:
-        indices = autograd.saved(node, "_saved_indices")
+        indices = autograd.saved(entry, "_saved_indices")
         picked = indices[-1] if isinstance(indices, Sequence) and len(indices) == 2 else None
-    if not isinstance(scores, Tensor) or scores.ndim != 2 or not isinstance(picked, Tensor):
+    if scores is None or scores.ndim != 2 or not isinstance(picked, Tensor):
         return None
     labels = picked.reshape(-1)
-    return Pair("nll", scores.detach(), labels, -1.0) if len(labels) == len(scores) else None
+    return Pair("nll", scores, labels, -1.0) if len(labels) == len(scores) else None
+
+
+def _log_probabilities(node: autograd.Node) -> Tensor | None:
+    """What a log-softmax puts out, or the log of a softmax."""
+    if autograd.op_name(node) == "log" and autograd.op_name(_guarded(node)) == "softmax":
+        chances = autograd.saved(node, "_saved_self")
+        return chances.detach().log() if isinstance(chances, Tensor) else None
+    result = autograd.saved(node, "_saved_result") if autograd.op_name(node) == "logsoftmax" else None
+    return result.detach() if isinstance(result, Tensor) else None
+
+
+def _guarded(log: autograd.Node) -> autograd.Node:
+    """What a log is taken of, without the small number that guards it."""
+    node: autograd.Node = log.next_functions[0][0]
+    while autograd.op_name(node) in ("add", "clamp", "clampmin"):
+        inputs = [source for source, _ in node.next_functions if source is not None]
+        if len(inputs) != 1:
+            break
+        node = inputs[0]
+    return node
 
 
 def _cross_entropy(node: autograd.Node) -> Pair | None:
@@ -205,8 +230,12 @@ def _cross_entropy(node: autograd.Node) -> Pair | None:
 
 def _before(tail: Sequence[str], kind: str) -> list[str]:
     """The operations before those that make up a loss written by hand."""
-    last = max((i for i, name in enumerate(tail) if name.endswith(STARTS[kind])), default=len(tail))
-    return list(tail[: last + (STARTS[kind] == "logsoftmax")])
+    start = STARTS[kind]
+    last = max((i for i, name in enumerate(tail) if name.endswith(start)), default=len(tail))
+    if start == "logsoftmax":
+        softmax = max((i for i, name in enumerate(tail) if name.endswith("softmax")), default=-1)
+        return [*tail[: max(softmax, 0)], start]  # a softmax whose log is taken is one
+    return list(tail[:last])
 
 
 def _output(graph: autograd.Graph, node: autograd.Node) -> Tensor | None:

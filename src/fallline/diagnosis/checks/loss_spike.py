@@ -45,8 +45,9 @@ class LossSpike:
         spikes = np.array(after_others, dtype=int)
         if outcome.contested or not len(spikes) or len(spikes) > self.share * len(loss):
             return None
-        tail = loss[-max(1, len(loss) // 5) :]
-        settled = float(np.median(tail))
+        late = len(loss) - max(1, len(loss) // 5)
+        after = int(spikes[-1]) + 1  # what came before it tells nothing of how it ended
+        settled = float(np.median(loss[max(late, after) if after + self.window <= len(loss) else late :]))
         if settled <= (1 - self.explained) * reference:
             return None  # it got over them
         steps = training.steps["step"][spikes]

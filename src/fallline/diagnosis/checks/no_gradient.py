@@ -26,8 +26,8 @@ class NoGradient:
         if not len(run.steps) and not run.events:
             raise NotApplicable("no update was recorded")
         looks = (
-            self._cut, self._penalty, self._hidden, self._left_out, self._frozen, self._nothing, self._cleared,
-            self._thrown_away, self._never, self._all_zero,
+            self._cut, self._penalty, self._hidden, self._made_anew, self._left_out, self._frozen, self._nothing,
+            self._cleared, self._thrown_away, self._never, self._all_zero,
         )  # fmt: skip
         return next((finding for look in looks if (finding := look(run)) is not None), None)
 
@@ -95,6 +95,27 @@ class NoGradient:
             "nn.Module registers modules that are attributes, or are in nn.ModuleList or nn.ModuleDict. Layers in a "
             "plain list take part in the forward pass with their random start weights and stay at them.",
             tuple(outside), float(len(outside)),
+        )  # fmt: skip
+
+    def _made_anew(self, run: Run) -> Finding | None:
+        """Layers that take part in one update each, and no optimizer holds: the forward pass makes them."""
+        if not all(o.id for o in run.optimizers) or any(judge(t).explained >= self.part for t in run.trainings):
+            return None
+        stats = run.layer_stats
+        passing = [
+            layer for layer in run.layers
+            if not _trained(run, layer.parameter) and len(np.unique(stats.where(layer=layer.id)["step"])) == 1
+        ]  # fmt: skip
+        steps = np.unique(stats["step"])
+        if len(passing) < max(self.seen, len(steps) / 2):
+            return None
+        return self._finding(
+            "a layer is made anew in every forward pass",
+            f"In {len(steps)} updates that were looked at, {len(passing)} layers took part once and never again; no "
+            f"optimizer holds them. The first has {passing[0].units} units of {passing[0].fan_in} inputs.",
+            "A layer that is made in forward() begins with random weights at every call, and what training would teach "
+            "it is thrown away with it. Make it once, in __init__().",
+            (), float(len(passing)),
         )  # fmt: skip
 
     def _left_out(self, run: Run) -> Finding | None:

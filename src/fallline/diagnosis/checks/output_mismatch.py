@@ -18,6 +18,13 @@ RANGES = {
 }  # fmt: skip
 
 
+SIGNED = {  # the losses that are made for −1 and 1 and are seen by their labels alone
+    "cosine_embedding_loss": "1 − cos for t = 1 and max(0, cos − margin) for t = −1",
+    "hinge_embedding_loss": "x for t = 1 and max(0, margin − x) for t = −1",
+    "margin_ranking_loss": "max(0, −t (x₁ − x₂) + margin)",
+}
+
+
 @dataclass(frozen=True)
 class OutputMismatch:
     """The last activation and the loss do not fit the targets: seen from the operations and ranges at the loss."""
@@ -29,6 +36,12 @@ class OutputMismatch:
 
     def look(self, run: Run) -> Finding | None:
         looked = False
+        labels = [event.detail for event in run.events_of("labels")]
+        for loss in dict.fromkeys(str(seen["loss"]) for seen in labels):
+            looked = True
+            ends = [(seen["least"], seen["most"]) for seen in labels if seen["loss"] == loss]
+            if min(least for least, _ in ends) == 0:
+                return self._unsigned(loss, max(most for _, most in ends), SIGNED[loss])
         for training in run.trainings:
             for sight in training.sights[:1]:
                 looked = looked or sight["kind"] is not None
@@ -107,11 +120,14 @@ class OutputMismatch:
         targets = [s["target"] for s in training.sights if s["kind"] == "soft-margin"]
         if not targets or min(t["min"] for t in targets) < 0:
             return None
+        return self._unsigned("soft_margin_loss", max(t["max"] for t in targets), "log(1 + exp(−t x))")
+
+    def _unsigned(self, loss: str, most: float, formula: str) -> Finding:
         return self._finding(
             "labels of 0 where the loss expects −1",
-            f"soft_margin_loss got targets from 0 to {text(max(t['max'] for t in targets))}; it is made for −1 and 1.",
-            "The loss is log(1 + exp(−t x)). Where the target t is 0 it is ln 2 whatever the output x is, and has no "
-            "gradient: those samples teach nothing.",
+            f"{loss} got targets from 0 to {text(most)}; it is made for −1 and 1.",
+            f"The loss is {formula}. Where the target t is 0 it is the same whatever the outputs are, and has no "
+            "gradient: those samples teach nothing. Labels y of 0 and 1 become 2 y − 1.",
         )
 
     def _several(self, training: Training, sight: dict[str, Any], ops: list[str]) -> Finding | None:
