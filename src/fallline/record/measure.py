@@ -125,16 +125,16 @@ def sketch(parameter: Tensor) -> Tensor:
     return flat if flat.numel() <= SKETCH else flat[:: math.ceil(flat.numel() / SKETCH)]
 
 
-def twins(weight: Tensor, gradient: Tensor, unit_axis: int) -> Tensor:
+def twins(weight: Tensor, gradient: Tensor, unit_axis: int, tolerance: float = TWIN_TOLERANCE) -> Tensor:
     """Share of units whose weights and whose gradients both equal those of another unit; shape ().
 
     Rows are compared through their product with one fixed vector: equal rows give equal products.
     """
     key = _unit_keys(weight, unit_axis)
     order = key.argsort()
-    same = key[order].diff().abs() < TWIN_TOLERANCE
+    same = key[order].diff().abs() < tolerance
     if not same.is_cpu or bool(same.any()):  # hardly ever, so the gradient is hardly ever looked at
-        same &= _unit_keys(gradient, unit_axis)[order].diff().abs() < TWIN_TOLERANCE
+        same &= _unit_keys(gradient, unit_axis)[order].diff().abs() < tolerance
     end = same.new_zeros(1)
     return (torch.cat([end, same]) | torch.cat([same, end])).double().mean()
 

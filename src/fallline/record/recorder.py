@@ -42,6 +42,8 @@ BUDGET = 0.03  # share of the training's time that watching may take
 BACKWARDS = 64  # most of one update that are measured densely
 STARTS = 1000  # parameters whose start is kept also when they are gone
 SPARE = 2**24  # entries of memory kept for the next copies of the parameters
+UNITS = 256  # longer vectors are not searched for equal entries
+ROUNDED = 1e-5  # of the largest: entries of a vector that are equal but for rounding, which the lanes of a CPU do apart
 CAREFUL = 50  # updates at the start that are looked at more closely
 TOGETHER = 16  # updates handed over at once, and four times as many where their losses are on a device
 
@@ -551,7 +553,10 @@ class Recorder:
             self._start = {key: start for key, start in self._start.items() if key in alive}
         self._samples += 1
         if self._samples <= 3 or self._samples % 8 == 0:
+            vectors = all(p.ndim < 2 for _, p, _, _ in held)  # one number of each unit, in place of a row of a matrix
             for (key, p, g, _), before in zip(held, sample.before, strict=True):
+                if vectors and 1 < p.numel() <= UNITS:
+                    sample.twins[key] = measure.twins(before, g, 0, ROUNDED)
                 axis = self.catalog.unit_axis(p)
                 if axis is not None and not g.is_sparse and p.numel() <= 4_000_000:
                     sample.twins[key] = measure.twins(before, g, axis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from fallline.diagnosis.chain import Chain, chain, recurrences
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import Outcome, judge
-from fallline.record.run import Run, Training
+from fallline.record.run import Layer, Run, Training
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class BadInitialisation:
                 self._small(training, links, outcome, scale)
                 or self._large(training, links, outcome, scale)
                 or self._certain(training, links, outcome, scale)
+                or self._uneven(training, outcome)
             )
             if finding is not None:
                 return finding
@@ -62,7 +64,7 @@ class BadInitialisation:
         if min(forward, backward) > lost * by_activation:
             return None
         return self._finding(
-            training, links, scale,
+            training, links.layers, scale,
             f"Weights are too small: fan_in·Var(W) is {text(float(np.median(scale)))}. The difference between samples "
             f"shrinks to ×{text(forward)} on the way to the last layer, the gradient to ×{text(backward)} on the way "
             "back.",
@@ -80,7 +82,7 @@ class BadInitialisation:
         if not (harmed or max([links.gain, *(r.gain for r in recurrences(training))]) > 1 / self.lost):
             return None
         return self._finding(
-            training, links, scale,
+            training, links.layers, scale,
             f"Weights are too large: fan_in·Var(W) is {text(float(scale[strong].max()))}. The first loss is "
             f"{text(outcome.first)}, ×{text(ratio)} that of a constant prediction ({text(outcome.trivial)}), and "
             f"{100 * float(np.nan_to_num(links.flat[strong]).max()):.0f} % of the activations behind them are flat.",
@@ -100,7 +102,7 @@ class BadInitialisation:
         if not ratio >= self.certain:
             return None
         return self._finding(
-            training, links, scale,
+            training, links.layers, scale,
             f"The first loss is {text(float(training.loss[0]))}, ×{text(ratio)} that of a constant prediction "
             f"({text(outcome.trivial)}), on inputs of size {text(max(inputs))}; after {len(training.loss)} updates it "
             f"is {text(outcome.last)}.",
@@ -110,9 +112,36 @@ class BadInitialisation:
             {"first_loss_ratio": ratio},
         )  # fmt: skip
 
+    def _uneven(self, training: Training, outcome: Outcome) -> Finding | None:
+        """Strong weights, also off the main chain as of attention, with gradients many powers of ten apart."""
+        layers = [layer for layer in training.layers if layer.kind in ("linear", "conv")]
+        scale = np.array([layer.fan_in * layer.weight_variance for layer in layers])
+        if outcome.explained >= self.part or outcome.trivial is None or not (scale > self.large).mean() > self.half:
+            return None
+        sizes = {}
+        for layer in layers:
+            gradients = training.layer_stats.where(layer=layer.id)["grad_out"]
+            gradients = gradients[np.isfinite(gradients)]
+            if len(gradients):
+                sizes[layer.name] = float(np.median(gradients))
+        least, most = min(sizes, key=sizes.__getitem__, default=""), max(sizes.values(), default=0.0)
+        if not sizes or sizes[least] > self.nothing * most:
+            return None
+        return self._finding(
+            training, layers, scale,
+            f"Weights are too large: fan_in·Var(W) is {text(float(scale.max()))}. The gradient is {text(most)} where "
+            f"it is largest and {text(sizes[least])} at {least}; after {len(training.loss)} updates the loss is "
+            f"{text(outcome.last)}, that of a constant prediction {text(outcome.trivial)}.",
+            "Every layer multiplies the signal by about √(fan_in·Var(W)), and a softmax over scores in the hundreds, "
+            "as of attention, picks one entry and passes nothing back. Some layers then get no gradient at all beside "
+            "the others.",
+            {"gradient_share": sizes[least] / most},
+        )  # fmt: skip
+
     def _finding(
-        self, training: Training, links: Chain, scale: np.ndarray, message: str, why: str, evidence: dict[str, float]
-    ) -> Finding:
+        self, training: Training, layers: Sequence[Layer], scale: np.ndarray, message: str, why: str,
+        evidence: dict[str, float],
+    ) -> Finding:  # fmt: skip
         return Finding(
             code=self.code,
             severity="error",
@@ -122,9 +151,9 @@ class BadInitialisation:
             disproof="With Kaiming or Xavier weights from the same seed the loss takes the same course.",
             layers=tuple(
                 layer.name
-                for layer, value in zip(links.layers, scale, strict=True)
+                for layer, value in zip(layers, scale, strict=True)
                 if value < self.small or value > self.large
             ),
-            steps=(int(training.steps["step"][0]), links.steps[1]),
+            steps=(int(training.steps["step"][0]), int(training.layer_stats["step"].min())),
             evidence={"scale": float(np.median(scale)), **evidence},
         )

@@ -28,6 +28,7 @@ class OscillatingLoss:
     swing: float = 1.5  # factor between a low and the next high
     count: int = 3  # lows and highs after the first fifth of the run
     noise: float = 10.0  # times the noise of the smoothed loss, in logarithms
+    runs: float = 1 / 3  # share of updates after which the loss turns, below which it is not noise that moves it
     ring: float = 1.2  # as swing, where momentum keeps a ring up for a quarter of the run or longer
     lost: float = 1.2  # the last third's median over the lowest smoothed loss
     explained: float = 0.8  # of the trivial loss: a training that explained more gets on in spite of it
@@ -88,9 +89,11 @@ class OscillatingLoss:
         level = np.log(loss)
         width = max(1, len(level) // 60)
         smooth = np.convolve(level, np.ones(width) / width, mode="valid") if width > 1 else level
-        rough = float(np.median(np.abs(np.diff(level)))) / math.sqrt(width)
+        change = np.diff(level)
+        smooth_already = np.mean(change[1:] * change[:-1] < 0) < self.runs or _same_batch(training)
+        rough = 0.0 if smooth_already else float(np.median(np.abs(change))) / math.sqrt(width)
         swing = self.ring if 4 * _halving(training) > len(loss) else self.swing
-        least = max(math.log(swing), 0.0 if _same_batch(training) else self.noise * rough)
+        least = max(math.log(swing), self.noise * rough)
         begin = len(smooth) // 5
         turns = _turning_points(smooth[begin:], least)
         late = float(np.median(loss[-len(loss) // 3 :]))

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fallline.diagnosis.finding import Finding, NotApplicable
-from fallline.record.run import Layer, Run, Training
+from fallline.diagnosis.outcome import judge
+from fallline.record.run import Layer, Parameter, Run, Training
+
+FIRST = 3  # comparisons
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,7 @@ class SymmetricUnits:
 
     code: str = "symmetric-units"
     share: float = 0.9  # of a layer's units that have an identical twin
+    explained: float = 0.8  # of the trivial loss: entries of vectors that explained more did part
 
     def look(self, run: Run) -> Finding | None:
         looked = False
@@ -30,6 +34,9 @@ class SymmetricUnits:
                     found.append(layer)
             if found:
                 return self._finding(training, found)
+            vectors = [p for p in training.run.parameters if p.ndim == 1 < p.numel and self._paired(training, p)]
+            if vectors and self._alike(training, vectors):
+                return self._of_vectors(training, vectors)
         if not looked:
             raise NotApplicable("there is no hidden layer with two or more units")
         return None
@@ -39,20 +46,54 @@ class SymmetricUnits:
         twins = rows["twins"][np.isfinite(rows["twins"]) & np.isfinite(rows["weight"])]
         return float(min(twins[0], twins[-1])) if len(twins) >= 2 else None
 
+    def _paired(self, training: Training, parameter: Parameter) -> list[float]:
+        """The shares of twins among a vector's entries at the first comparisons, while they have a gradient."""
+        rows = training.parameter_stats.where(parameter=parameter.id)
+        return [float(twin) for twin in rows["twins"][(rows["twins"] >= 0) & (rows["grad"] > 0)][:FIRST]]
+
+    def _alike(self, training: Training, vectors: list[Parameter]) -> bool:
+        """Whether the vectors hold one number of each unit, and all units began alike and learned little."""
+        together = len(vectors) > 1 and len({p.numel for p in vectors}) == 1
+        twins = [self._paired(training, p) for p in vectors]
+        equal = all(len(shares) > 1 and min(shares) >= self.share for shares in twins)
+        return together and equal and judge(training).explained < self.explained
+
+    def _of_vectors(self, training: Training, vectors: list[Parameter]) -> Finding:
+        """Units that are given by numbers in several vectors: bumps by their centres, widths and heights."""
+        names = tuple(p.name for p in vectors)
+        return self._found(
+            training, f"identical units in {', '.join(names)}",
+            f"The {vectors[0].numel} entries of each of the vectors {', '.join(names)} start equal and get the same "
+            "gradient as another entry.",
+            "Units that start equal compute the same output, get the same gradient, and stay equal but for rounding: "
+            "however many there are, they do the work of one. Different first values break the symmetry.",
+            names, vectors[0].numel,
+        )  # fmt: skip
+
     def _finding(self, training: Training, layers: list[Layer]) -> Finding:
         names = tuple(layer.name for layer in layers)
         units = sum(layer.units for layer in layers)
         constant = all(layer.weight_variance == 0 for layer in layers)
+        return self._found(
+            training, f"identical units in {'layer' if len(names) == 1 else 'layers'} {', '.join(names)}",
+            f"{units} units in {len(names)} layer(s) have the same weights and get the same gradient as "
+            "another unit of their layer, at the first update and at the "
+            "last" + (": all weights start equal." if constant else "."),
+            "Units that start equal compute the same output, get the same gradient, and stay equal for ever: such "
+            "a layer is worth one unit however wide it is. Random initial weights break the symmetry.",
+            names, units,
+        )  # fmt: skip
+
+    def _found(
+        self, training: Training, title: str, message: str, why: str, names: tuple[str, ...], units: int
+    ) -> Finding:
         return Finding(
             code=self.code,
             severity="error",
-            title=f"identical units in {'layer' if len(names) == 1 else 'layers'} {', '.join(names)}",
-            message=f"{units} units in {len(names)} layer(s) have the same weights and get the same gradient as "
-            "another unit of their layer, at the first update and at the "
-            "last" + (": all weights start equal." if constant else "."),
-            why="Units that start equal compute the same output, get the same gradient, and stay equal for ever: such "
-            "a layer is worth one unit however wide it is. Random initial weights break the symmetry.",
-            disproof="The rows of the weight matrix differ.",
+            title=title,
+            message=message,
+            why=why,
+            disproof="The rows of the weight matrix, or the entries of the vectors, differ.",
             layers=names,
             steps=(int(training.steps["step"][0]), int(training.steps["step"][-1])),
             evidence={"units": float(units), "layers": float(len(names))},
