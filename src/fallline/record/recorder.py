@@ -83,6 +83,7 @@ class Recorder:
     take the curvature of the first batch's loss. ``bars``: see :class:`Race`.
     """
 
+    _kept: tuple[int, list[tuple[Tensor, Tensor, int]]] | None = None  # gradients that an update by hand left there
     inquires = True  # whether the program's own lines are looked for, and the batch is kept, when a loss is not finite
 
     def __init__(
@@ -672,6 +673,9 @@ class Recorder:
 
     def _after_hand_backward(self, gradients: list[tuple[Tensor, Tensor | None]] | None) -> None:
         """Remember the parameters as they are, to see at the next backward whether someone moved them."""
+        if self._kept is not None:
+            (step, kept), self._kept = self._kept, None
+            self._carried.count(0, any(p.grad is g and g._version != version for p, g, version in kept), step)
         if gradients is None:
             leaves = self.catalog.leaves()
             gradients = [(leaf, leaf.grad) for leaf in leaves if leaf.grad is not None]
@@ -688,19 +692,20 @@ class Recorder:
 
     def _hand_step(self, last: bool) -> None:
         """The parameters moved since the last backward and no optimizer did it: that was an update by hand."""
-        moved = last
-        for reference, before in self._hand:
-            parameter = reference()
-            moved = moved or parameter is None or not torch.equal(measure.sketch(parameter), before)
+        careful = not last and (self._sample is not None or self.step < CAREFUL)
+        held = [(reference(), before) for reference, before in self._hand]
+        used = (p for p, before in held if p is None or not torch.equal(measure.sketch(p), before))
+        changed = list(used) if careful else list(itertools.islice(used, 1))
+        moved = last or bool(changed)
         suspect, self._inquiry.suspect = self._inquiry.suspect, None
         if moved:
             self.catalog.by_hand()
             if suspect is not None:
                 self._broken = True
                 self.store.event(self.step, "non-finite", **suspect)
-            kept = next((p.grad for r, _ in self._hand if (p := r()) is not None and p.grad is not None), None)
-            if not last and (self._sample is not None or self.step < CAREFUL):
-                self._carried.count(0, kept is not None and bool((kept != 0).any()), self.step)
+            if careful:
+                filled = [(p, g) for p in changed if p is not None and (g := p.grad) is not None and bool(g.any())]
+                self._kept = self.step, [(p, g, g._version) for p, g in filled]
             self._finish(0, math.nan)
 
 

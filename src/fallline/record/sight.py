@@ -243,6 +243,10 @@ def _output(graph: autograd.Graph, node: autograd.Node) -> Tensor | None:
     result = autograd.saved(node, "_saved_result")
     if isinstance(result, Tensor):
         return result.detach()
+    if autograd.op_name(node) == "mul" and len(node.next_functions) == 2 and node.next_functions[1][0] is None:
+        inner, times = _output(graph, node.next_functions[0][0]), autograd.saved(node, "_saved_other")
+        number = isinstance(times, (int, float)) or (isinstance(times, Tensor) and times.numel() == 1)
+        return inner * times if inner is not None and number else None  # as 1 / (1 + exp(−x)) ends
     if autograd.op_name(node) in VIEWS and len(node.next_functions) == 1 and node.next_functions[0][0] is not None:
         inner, shape = _output(graph, node.next_functions[0][0]), node._input_metadata[0].shape
         return inner.reshape(shape) if inner is not None and inner.numel() == math.prod(shape) else None

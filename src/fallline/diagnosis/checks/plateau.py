@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fallline.diagnosis.chain import bare
 from fallline.diagnosis.finding import Finding, NotApplicable, text
-from fallline.diagnosis.outcome import drawn_in, judge
-from fallline.record.run import Layer, Run
+from fallline.diagnosis.outcome import LEARNED, NOTHING, Outcome, drawn_in, judge
+from fallline.record.run import Layer, Run, Training
 
 
 def _named(layers: Sequence[Layer]) -> str:
@@ -31,7 +33,8 @@ class Plateau:
             raise NotApplicable(f"fewer than {self.least} updates were recorded")
         for training in run.trainings:
             outcome = judge(training)
-            if len(training.loss) < self.least or not outcome.idle or outcome.diverged:
+            waited = self._waited(training, outcome)
+            if len(training.loss) < self.least or not (outcome.idle or waited) or outcome.diverged:
                 continue
             known = outcome.trivial is not None and abs(outcome.explained) < 0.1
             drawn = drawn_in(training)
@@ -49,7 +52,7 @@ class Plateau:
                 severity="error",
                 title=f"plateau at {text(outcome.last)}",
                 message=f"The loss ends at {text(outcome.last)}{meaning}, after {outcome.updates} updates; it began at "
-                f"{text(outcome.first)}.{decay}{linear or ''}",
+                f"{text(outcome.first)}.{waited}{decay}{linear or ''}",
                 why="At this value the outputs carry nothing of the inputs. The network sits where the loss is flat: "
                 "no signal reaches it, or the way down is too long for steps of this size.",
                 disproof="The loss falls when training simply goes on ten times as long.",
@@ -60,3 +63,15 @@ class Plateau:
                 },
             )  # fmt: skip
         return None
+
+    def _waited(self, training: Training, outcome: Outcome) -> str:
+        """What to say of a loss without noise that lay at that of a constant all the time and began to fall at last."""
+        loss, trivial = training.loss, outcome.trivial
+        middle = loss[len(loss) // 4 : 3 * len(loss) // 4]
+        if not trivial or outcome.explained >= LEARNED or not len(middle) or not np.isfinite(loss).all():
+            return ""
+        level = float(np.median(middle))
+        noise = float(np.median(np.abs(np.diff(middle)))) if len(middle) > 1 else np.inf
+        if abs(level / trivial - 1) > NOTHING or noise > NOTHING**2 * trivial:
+            return ""
+        return f" All through the middle half of the run it lay at {text(level)}, and it has only begun to fall."
