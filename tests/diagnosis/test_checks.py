@@ -265,6 +265,14 @@ def test_a_floor_below_chance_is_no_plateau(record: Record) -> None:
     assert Plateau().look(record().losses([2.3] * 5 + [0.6] * 95).classes(TEN).run()) is None
 
 
+def test_a_plateau_that_is_left_at_the_very_end(record: Record) -> None:
+    flat, uniform = [math.log(10)] * 900, math.log(10)
+    for end, stays in ((0.87, True), (0.6, False)):
+        last = [uniform * (1 - (1 - end) * i / 100) for i in range(100)]
+        finding = Plateau().look(record().losses(flat + last).classes(TEN).run())
+        assert (finding is not None and "only begun to fall" in finding.message) == stays
+
+
 def test_plateau_needs_updates(record: Record) -> None:
     with pytest.raises(NotApplicable, match="20"):
         Plateau().look(record().losses([1.0] * 5).run())
@@ -492,6 +500,22 @@ def test_a_floor_of_noise_is_no_plateau(record: Record) -> None:
     noise = [0.01 * math.sin(7.3 * i) for i in range(400)]
     for level, stays in ((0.978, False), (0.999, True), (1.0, True)):
         made = record().chain(2).losses([math.log(10) * (level + n) for n in noise]).classes(TEN)
+        assert (Plateau().look(made.run()) is not None) == stays
+
+
+def test_what_few_noisy_batches_tell_of_the_targets_is_no_proof_of_a_plateau(record: Record) -> None:
+    """The variance of heavy-tailed targets varies by a third; predictions of a small variance may follow them."""
+    loss, noisy, alike = [1.6] * 400, [1.0, 2.4, 1.2, 2.2, 1.4, 1.6, 1.6, 1.6], [1.6] * 8
+    for variances, spread, stays in ((noisy, 0.04, False), (noisy, 0.0, True), (alike, 0.04, True)):
+        made = record().chain(2).losses(loss)
+        for step, variance in zip((0, 1, 2, 3, 4, 50, 100, 300), variances, strict=True):
+            made.sights.append(Sight(step, 1, {
+                "kind": "mse", "ops": ["mseloss"], "factor": 1.0, "reduction": "mean", "elements": 100,
+                "broadcast": None, "weighted": False,
+                "prediction": {"shape": [100], "min": -1.0, "max": 1.0, "mean": 0.0, "variance": spread},
+                "target": {"shape": [100], "min": -4.0, "max": 4.0, "mean": 1e-4 * step, "variance": variance},
+            }))  # fmt: skip
+        assert judge(made.run().trainings[0]).unsure != stays
         assert (Plateau().look(made.run()) is not None) == stays
 
 

@@ -150,6 +150,62 @@ def leaky_state(right: bool) -> None:
     train(Cell(), x, cue, F.cross_entropy)
 
 
+def bumps(right: bool) -> None:
+    x = torch.linspace(-3, 3, 100)
+    y = torch.exp(-((x - 1) ** 2)) - torch.exp(-((x + 1) ** 2))
+    centre = (torch.randn(6) if right else torch.zeros(6)).requires_grad_()
+    height = torch.full((6,), 0.1, requires_grad=True)
+    optimizer = torch.optim.Adam([centre, height], lr=0.02)
+    for _ in range(100):
+        optimizer.zero_grad()
+        ((torch.exp(-((x[:, None] - centre) ** 2)) @ height - y) ** 2).mean().backward()
+        optimizer.step()
+
+
+def half_cleared(right: bool) -> None:
+    x = rows()
+    y = x[:, :1].sin()
+    w, v = (0.4 * torch.randn(6, 8)).requires_grad_(), (0.3 * torch.randn(8, 1)).requires_grad_()
+    for _ in range(60):
+        ((torch.tanh(x @ w) @ v - y) ** 2).mean().backward()
+        with torch.no_grad():
+            for p in (w, v):
+                p -= 0.02 * p.grad
+            for p in (w, v) if right else (w,):
+                p.grad.zero_()
+
+
+def attention(right: bool) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.blocks = nn.ModuleList(nn.ModuleDict({name: nn.Linear(24, 24) for name in "qkvo"}) for _ in range(3))
+            self.norm, self.head = nn.LayerNorm(24), nn.Linear(24, 4)
+            for p in self.blocks.parameters():
+                if p.ndim > 1 and not right:
+                    nn.init.normal_(p)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for block in self.blocks:
+                scores = block["q"](x) @ block["k"](x).transpose(1, 2)
+                x = x + block["o"]((scores / 24**0.5).softmax(-1) @ block["v"](x))
+            return self.head(self.norm(x)[:, 0])
+
+    x = torch.randn(64, 8, 24)
+    train(Net(), x, x[:, 3, :4].argmax(1), F.cross_entropy, lr=1e-4)
+
+
+def ring(right: bool) -> None:
+    x = torch.stack([torch.linspace(-1, 1, 50) ** k for k in range(4)], dim=1)
+    y, w, v = x @ torch.tensor([1.0, -2.0, 3.0, 1.0]), torch.zeros(4, requires_grad=True), torch.zeros(4)
+    for _ in range(120):
+        ((x @ w - y) ** 2).mean().backward()
+        with torch.no_grad():
+            v = (0.8 if right else 0.995) * v + w.grad
+            w -= 0.1 * v
+            w.grad = None
+
+
 def made_anew(right: bool) -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -175,6 +231,10 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
             ("margin ranking", lambda a, b, t: F.margin_ranking_loss(a[:, 0], b[:, 0], target=t)),
         )
     },
+    "bumps that start equal": (bumps, "symmetric-units", "identical units in centre, height"),
+    "half the gradients cleared": (half_cleared, "stale-gradient", "old gradients are carried into every step"),
+    "attention of standard normal weights": (attention, "bad-initialisation", "bad initialisation"),
+    "a ring without noise": (ring, "oscillating-loss", "oscillating loss"),
     "a layer in forward": (made_anew, "no-gradient", "a layer is made anew in every forward pass"),
     "poisson": (poisson, "output-mismatch", "the rate is exponentiated again"),
     "several labels": (several_labels, "output-mismatch", "softmax where a sample has several labels"),
@@ -268,3 +328,18 @@ def test_a_weight_decay_that_draws_all_weights_in_is_named(watched: Watched, dec
     findings = {f.code: f for f in diagnose(watched(program)).findings}
     assert ("Weight decay has drawn" in findings["plateau"].message) == named
     assert not (named and {"saddle-point", "local-minimum"} & findings.keys())
+
+
+def test_updates_by_hand_that_move_nothing_are_counted(watched: Watched) -> None:
+    def zeros() -> None:
+        x, w, v = rows(), torch.zeros(6, 4, requires_grad=True), torch.zeros(4, 1, requires_grad=True)
+        for _ in range(40):
+            ((torch.tanh(x @ w) @ v - x[:, :1]) ** 2).mean().backward()
+            with torch.no_grad():
+                for p in (w, v):
+                    p -= 0.1 * p.grad
+                    p.grad.zero_()
+
+    run = watched(zeros)
+    assert len(run.steps) == 40
+    assert titles(run, "symmetric-units") == ["identical units in layer w"]

@@ -122,7 +122,7 @@ class Recorder:
         self._carried = Carried(store)
         # updates written by hand
         self._stepped = False
-        self._hand: list[tuple[weakref.ref[Tensor], Tensor]] = []
+        self._hand: list[tuple[weakref.ref[Tensor], int, Tensor]] = []
         self._asked: dict[tuple[Any, ...], bool] = {}
         self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
         self._broken = self._dropped = False  # whether a number was not finite, and whether dropout acts
@@ -681,7 +681,7 @@ class Recorder:
             gradients = [(leaf, leaf.grad) for leaf in leaves if leaf.grad is not None]
         if any(isinstance(p, nn.Parameter) for p, _ in gradients):  # what else has a gradient then is data
             gradients = [(p, g) for p, g in gradients if isinstance(p, nn.Parameter)]
-        self._hand = [(weakref.ref(p), measure.sketch(p).clone()) for p, _ in gradients]
+        self._hand = [(weakref.ref(p), p._version, measure.sketch(p).clone()) for p, _ in gradients]
         held = [(p, g) for p, g in gradients if g is not None]
         read = min((g for _, g in held[:2]), key=Tensor.numel, default=None)
         if read is not None and self._inquiry.patience and not self._broken and self._scaled is None and _bad(read):
@@ -693,8 +693,11 @@ class Recorder:
     def _hand_step(self, last: bool) -> None:
         """The parameters moved since the last backward and no optimizer did it: that was an update by hand."""
         careful = not last and (self._sample is not None or self.step < CAREFUL)
-        held = [(reference(), before) for reference, before in self._hand]
-        used = (p for p, before in held if p is None or not torch.equal(measure.sketch(p), before))
+        held = [(reference(), version, before) for reference, version, before in self._hand]
+        used = (  # a gradient of 0 moves nothing, but the tensor knows that it was written to
+            p for p, version, before in held
+            if p is None or p._version != version or not torch.equal(measure.sketch(p), before)
+        )  # fmt: skip
         changed = list(used) if careful else list(itertools.islice(used, 1))
         moved = last or bool(changed)
         suspect, self._inquiry.suspect = self._inquiry.suspect, None

@@ -26,7 +26,7 @@ class BadInitialisation:
     large: float = 10.0  # … and above this stronger
     lost: float = 1e-2  # the spread between samples, or the gradient, that is left after all layers
     nothing: float = 1e-6  # … at which even a training that learned something was held up by its start
-    half: float = 0.5  # of the trivial loss
+    half: float = 0.5  # of the trivial loss; of the layers
     part: float = 0.8  # a training that explained more than this has undone whatever its start was
     certain: float = 50.0  # the very first loss over that of a constant prediction, for a classifier
     first_loss: float = 5.0  # first loss over the loss of a constant prediction

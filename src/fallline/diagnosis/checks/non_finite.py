@@ -20,6 +20,17 @@ RULES = {
     "exp": "exp overflows above 88 in float32: subtract the largest value first, or use an activation that is bounded",
     "linalgvectornorm": "a norm has no slope at 0: add a small number inside the square root",
 }
+# The same for a forward pass that goes wrong on finite numbers: these lie outside the operation's domain.
+DOMAINS = {
+    "sqrt": "sqrt of a negative number is NaN: clamp what goes in, x.clamp(min=1e-8)",
+    "rsqrt": "1 / sqrt is Inf at 0 and NaN below: clamp what goes in, x.clamp(min=1e-8)",
+    "log": "log of 0 is -Inf and of a negative number NaN: use log(x.clamp(min=1e-8)), or a loss on logits such as "
+    "BCEWithLogitsLoss",
+    "pow": "a negative number to a broken power is NaN, and 0 to a negative power Inf: clamp the base",
+    "acos": "acos is NaN outside -1 to 1: clamp what goes in",
+    "asin": "asin is NaN outside -1 to 1: clamp what goes in",
+    "atanh": "atanh is Inf at -1 and 1 and NaN beyond: clamp what goes in",
+}
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,7 @@ _PLACES = {
 def _describe(run: Run, event: Event, origin: str, operation: str) -> tuple[str, str]:
     detail, step = event.detail, event.step
     rule = RULES.get(operation, "")
+    rule = DOMAINS.get(operation, rule) if origin in ("forward", "loss") else rule
     where = f" in layer {detail['parameter'].removesuffix('.weight')}" if detail.get("parameter") else ""
     if origin == "data":
         rows = ", ".join(str(r) for r in detail.get("rows", ())) or "unknown"

@@ -28,7 +28,7 @@ class OscillatingLoss:
     swing: float = 1.5  # factor between a low and the next high
     count: int = 3  # lows and highs after the first fifth of the run
     noise: float = 10.0  # times the noise of the smoothed loss, in logarithms
-    runs: float = 1 / 3  # share of updates after which the loss turns, below which it is not noise that moves it
+    runs: float = 0.33  # share of updates after which the loss turns, below which it is not noise that moves it
     ring: float = 1.2  # as swing, where momentum keeps a ring up for a quarter of the run or longer
     lost: float = 1.2  # the last third's median over the lowest smoothed loss
     explained: float = 0.8  # of the trivial loss: a training that explained more gets on in spite of it

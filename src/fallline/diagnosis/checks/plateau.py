@@ -33,7 +33,7 @@ class Plateau:
             raise NotApplicable(f"fewer than {self.least} updates were recorded")
         for training in run.trainings:
             outcome = judge(training)
-            waited = self._waited(training, outcome)
+            waited = "" if outcome.idle else self._waited(training, outcome)
             if len(training.loss) < self.least or not (outcome.idle or waited) or outcome.diverged:
                 continue
             known = outcome.trivial is not None and abs(outcome.explained) < 0.1
