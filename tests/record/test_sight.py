@@ -136,6 +136,19 @@ def test_a_loss_written_by_hand(library: Callable[[Tensor], Tensor], written: Ca
     assert [op for op in ours["ops"] if op in ("sigmoid", "tanh", "logsoftmax")][: len(before)] == before
 
 
+def test_a_linear_model_written_out() -> None:
+    torch.manual_seed(0)
+    x, y = random(6, 3), random(6)
+    w, b = random(3).requires_grad_(), random(1).requires_grad_()
+    row = w.detach()[None].clone().requires_grad_()
+    for loss in (((x @ w + b - y) ** 2).mean(), ((y[None] - (row @ x.T + b)) ** 2).mean()):
+        seen = sight(loss)
+        assert seen["kind"] == "mse"
+        assert seen["prediction"]["mean"] == pytest.approx((x @ w + b).mean().item())
+        assert seen["target"]["max"] == pytest.approx(y.max().item())
+    assert sight(((b + w[0] * x[:, 0] - y) ** 2).mean())["kind"] is None  # no product with a matrix
+
+
 @pytest.mark.parametrize(
     ("loss", "kind", "factor", "before"),
     [

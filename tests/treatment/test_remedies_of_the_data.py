@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,7 +44,7 @@ def finding(code: str, **evidence: float) -> Finding:
 
 
 def change(name: str, args: dict[str, Any]) -> str:
-    return BY_NAME[name].change(args, None)  # type: ignore[arg-type]  # these changes do not depend on the run
+    return BY_NAME[name].change(args, SimpleNamespace(sights=()))  # type: ignore[arg-type]  # they need no more of a run
 
 
 def train(model: nn.Module, x: Tensor, y: Tensor, steps: int = 20, lr: float = 0.1) -> list[float]:

@@ -16,11 +16,11 @@ SPECTRUM = 64  # features up to which all eigenvalues of their second moments ar
 
 
 def inputs(graph: autograd.Graph) -> Iterator[tuple[autograd.Call, dict[str, Any]]]:
-    """Every layer that data flows into, with what :func:`features` says of the data."""
+    """Every layer that data flows into, with what :func:`features` says of the data, and if samples are its columns."""
     for call in graph.calls:
         data = call.input() if not call.sources and call.kind != "rnn" else None
         if data is not None and data.numel() and data.ndim >= 2 and not _trained(data):
-            yield call, features(data, call.kind)
+            yield call, features(data, call.kind) | {"columns": call.channel == -2}
 
 
 def _trained(data: Tensor) -> bool:

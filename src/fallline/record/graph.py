@@ -94,6 +94,11 @@ class Call:
         return ndim + (-3 - side if flipped else side)
 
     @property
+    def channel(self) -> int:
+        """The dimension of the output that counts the layer's units."""
+        return 1 if self.kind == "conv" else -2 if self._left else -1
+
+    @property
     def _left(self) -> bool:
         """Whether the weight is the left factor of a matrix product: w @ x."""
         names = LAYERS.get(op_name(self.node), ())
@@ -145,10 +150,11 @@ def parameter_behind(node: Node | None) -> Tensor | None:
 
 def _weight(node: Node, leaves: list[Tensor | None]) -> int | None:
     """Which input of a node is the weight of a layer, given the leaves behind its inputs; None where none is."""
-    places = [i for i, leaf in enumerate(leaves) if leaf is not None and leaf.ndim >= 2]
+    name, custom = op_name(node), isinstance(node, BackwardCFunction)
+    least = 1 if name == "mv" else 2  # a vector is the weight of one unit
+    places = [i for i, leaf in enumerate(leaves) if leaf is not None and leaf.ndim >= least]
     if not places:
         return None
-    name, custom = op_name(node), isinstance(node, BackwardCFunction)
     if not (custom or name in LAYERS or any(family in name for family in LAYER_FAMILIES)):
         return None
     named = [i for i in places if isinstance(leaves[i], nn.Parameter)]  # data may ask for a gradient, too

@@ -94,7 +94,7 @@ class LoopRecorder(Recorder):
             if link.grad_in is not None:
                 sample.add(layer, "grad_in", measure.norm(link.grad_in))
             if link.grad_activated is not None:
-                self._on_activation(sample, layer, "linear", link.activation, (link.grad_out,), (link.grad_activated,))
+                self._on_activation(sample, layer, -1, link.activation, (link.grad_out,), (link.grad_activated,))
         sample.sights.append(self._sight(graph, loss))
         self._weigh(sample, pairs)
 

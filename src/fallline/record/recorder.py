@@ -374,7 +374,7 @@ class Recorder:
                     call.node.register_hook(self._safely(functools.partial(self._on_fused, sample, layer, call.node)))
                 )
             for node in call.activations:
-                hook = functools.partial(self._on_activation, sample, layer, call.kind, autograd.op_name(node))
+                hook = functools.partial(self._on_activation, sample, layer, call.channel, autograd.op_name(node))
                 handles.append(node.register_hook(self._safely(hook)))
         sample.sights.append(self._sight(graph, loss, scale))
         return handles
@@ -429,12 +429,13 @@ class Recorder:
             sample.add(layer, "last", last)
 
     def _on_activation(
-        self, sample: Sample, layer: int, kind: str, name: str, after: Sequence[Any], before: Sequence[Any]
+        self, sample: Sample, layer: int, channel: int, name: str, after: Sequence[Any], before: Sequence[Any]
     ) -> None:
         if not after or after[0] is None or before[0] is None or after[0].shape != before[0].shape:
             return
         gradient = after[0]
-        channel = 1 if kind == "conv" and gradient.ndim >= 3 else -1
+        channel = channel if channel != 1 or gradient.ndim >= 3 else -1
+        channel = max(channel, -gradient.ndim)
         if gradient.ndim == 0:
             return
         slope = measure.Slope(gradient, before[0], channel, ACTIVATIONS[name])

@@ -243,25 +243,42 @@ def _output(graph: autograd.Graph, node: autograd.Node) -> Tensor | None:
     result = autograd.saved(node, "_saved_result")
     if isinstance(result, Tensor):
         return result.detach()
-    if autograd.op_name(node) == "mul" and len(node.next_functions) == 2 and node.next_functions[1][0] is None:
-        inner, times = _output(graph, node.next_functions[0][0]), autograd.saved(node, "_saved_other")
+    name, inputs = autograd.op_name(node), [source for source, _ in node.next_functions if source is not None]
+    if name == "add" and autograd.saved(node, "_saved_alpha") in (1, None):
+        return _biased(graph, inputs)
+    if name == "mul" and len(inputs) == 1:
+        inner, times = _output(graph, inputs[0]), autograd.saved(node, "_saved_other")
         number = isinstance(times, (int, float)) or (isinstance(times, Tensor) and times.numel() == 1)
         return inner * times if inner is not None and number else None  # as 1 / (1 + exp(−x)) ends
-    if autograd.op_name(node) in VIEWS and len(node.next_functions) == 1 and node.next_functions[0][0] is not None:
-        inner, shape = _output(graph, node.next_functions[0][0]), node._input_metadata[0].shape
+    if name in VIEWS and len(inputs) == 1:
+        inner, shape = _output(graph, inputs[0]), node._input_metadata[0].shape
         return inner.reshape(shape) if inner is not None and inner.numel() == math.prod(shape) else None
-    call = next((c for c in graph.calls if c.node is node and c.kind == "linear"), None)
+    return _product_of(next((c for c in graph.calls if c.node is node and c.kind == "linear"), None))
+
+
+def _product_of(call: autograd.Call | None) -> Tensor | None:
+    """The output of a linear layer, with the bias that it holds."""
     data = call.input() if call is not None else None
-    if call is None or data is None or call.weight.ndim != 2:
+    if call is None or data is None or call.weight.ndim > 2:
         return None
     weight = call.weight.detach().to(data.dtype)
-    matrix = weight if call.unit_axis == 0 else weight.T
-    if data.shape[-1] != matrix.shape[1]:
+    matrix = weight.T if weight.ndim == 2 and call.unit_axis == 0 else weight
+    if data.shape[-1] != matrix.shape[0]:
         return None
-    output = data.detach() @ matrix.T
-    behind = (autograd.parameter_behind(source) for source, _ in node.next_functions)
+    output = data.detach() @ matrix
+    output = output.mT if call.channel == -2 else output  # in w @ x the columns are the samples
+    behind = (autograd.parameter_behind(source) for source, _ in call.node.next_functions)
     bias = next((leaf for leaf in behind if leaf is not None and leaf is not call.weight), None)
     return output if bias is None else output + bias.detach().to(output.dtype)
+
+
+def _biased(graph: autograd.Graph, inputs: Sequence[autograd.Node]) -> Tensor | None:
+    """x @ w + b, where b is a parameter."""
+    biases = [leaf for source in inputs if (leaf := autograd.parameter_behind(source)) is not None and leaf.ndim < 2]
+    inner = next((_output(graph, source) for source in inputs if autograd.parameter_behind(source) is None), None)
+    if len(inputs) != 2 or len(biases) != 1 or inner is None:
+        return None
+    return inner + biases[0].detach().to(inner.dtype)
 
 
 # -- ranges ------------------------------------------------------------------------------------------------------------

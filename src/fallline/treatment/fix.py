@@ -105,6 +105,16 @@ def candidates(untreated: Trial) -> list[Prescription]:
     return sorted(found.values(), key=lambda remedy: remedy.name in LAST)[:SINGLES]
 
 
+def _further(best: Comparison) -> list[tuple[Prescription, ...]]:
+    """The best remedy with one against what is still wrong under it."""
+    names = {remedy.name for remedy in best.trial.remedies}
+    return [
+        (*best.trial.remedies, remedy)
+        for remedy in (candidates(best.trial) if best.better else ())
+        if remedy.name not in names | LAST and all({name, remedy.name} not in RIVALS for name in names)
+    ]
+
+
 def _limits(untreated: Trial) -> Limits:
     training = untreated.main
     if untreated.run is None or training is None:
@@ -147,8 +157,10 @@ class _Clinic:
         return results
 
     def pairs(self, comparisons: Sequence[Comparison]) -> list[Comparison]:
-        """Combine the best two by two."""
+        """Add to the best what is proposed for what it leaves behind, and combine the best two by two."""
         best = sorted((c for c in comparisons if math.isfinite(c.after)), key=lambda c: c.after)
+        if not best:
+            return []
         doses: dict[str, Prescription] = {}
         for comparison in best:
             for remedy in comparison.trial.remedies:
@@ -158,7 +170,7 @@ class _Clinic:
             for pair in itertools.combinations(list(doses.values())[:4], 2)
             if {pair[0].name, pair[1].name} not in RIVALS
         ]
-        return self._try(both[:PAIRS], time.perf_counter() + PATIENCE)
+        return self._try([*_further(best[0])[:PAIRS], *both[:PAIRS]], time.perf_counter() + PATIENCE)
 
     def _try(self, combinations: Sequence[tuple[Prescription, ...]], until: float) -> list[Comparison]:
         results: list[Comparison] = []

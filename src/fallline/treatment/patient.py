@@ -120,22 +120,25 @@ class Surgery(TorchFunctionMode):
         return True
 
     def _before(self, args: Sequence[Any]) -> Sequence[Any]:
-        weight = next((w for a in args[1:2] if (w := _leaf(a)) is not None and w.ndim > 1), None)
+        weight, place = _weight(args), _data(args)
         edit = self.edits.get(id(weight))
-        return args if edit is None or edit.scaler is None else (edit.scaler(args[0]), *args[1:])
+        if weight is None or edit is None or edit.scaler is None:
+            return args
+        data = edit.scaler(_upright(args[place], place))
+        return *args[:place], _upright(data, place), *args[place + 1 :]
 
     def _after(self, args: Sequence[Any], output: Any) -> Any:
-        weight = _weight(args)
+        weight, place = _weight(args), _data(args)
         if weight is None:
             return output
         self._current = id(weight)
         edit = self.edits.get(self._current)
         if edit is None:
             return output
-        if (edit.shortcut or edit.bridge) and args[0].shape == output.shape:
-            output = args[0] if edit.bridge else output + args[0]
+        if (edit.shortcut or edit.bridge) and args[place].shape == output.shape:
+            output = args[place] if edit.bridge else output + args[place]
         if edit.normalise:
-            output = _normalised(output)
+            output = _upright(_normalised(_upright(output, place)), place)
         if edit.insert is not None:
             output = edit.insert(output)
         if edit.affine is not None:
@@ -147,6 +150,16 @@ class Surgery(TorchFunctionMode):
 
 def _weight(args: Sequence[Any]) -> Tensor | None:
     return next((w for a in args[:2] if (w := _leaf(a)) is not None), None)
+
+
+def _data(args: Sequence[Any]) -> int:
+    """Which argument of a multiplication is the data: the second in w @ x."""
+    return 1 if len(args) > 1 and _leaf(args[0]) is not None and isinstance(args[1], Tensor) else 0
+
+
+def _upright(tensor: Tensor, place: int) -> Tensor:
+    """With samples first; in w @ x they are columns. The same again puts them back."""
+    return tensor.mT if place == 1 and tensor.ndim > 1 else tensor
 
 
 def _leaf(value: Any) -> Tensor | None:

@@ -25,6 +25,7 @@ BUDGET = 0.10  # a trial may measure more often than a normal run: evidence is i
 CLEARLY = 0.05  # a loss is clearly better when it is lower by this share of the constant prediction's loss (or its own)
 SOUND = 0.8  # share of the last losses that must be finite: a batch that is skipped may still give NaN
 UNSEEN = frozenset({"wrong-mode"})  # faults that may spoil the evaluation alone: a cure need not lower the loss
+UNDERWAY = frozenset({"plateau", "learning-rate-too-low"})  # what the loss itself tells: it is not down yet
 GRACE = 60.0  # seconds a trial may take beyond five times the untreated program
 
 
@@ -181,5 +182,5 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
     now, then = trial.codes("error", "warning"), untreated.codes("error", "warning")
     return Comparison(
         trial, updates, before, end_loss(trial, updates), scale,
-        tuple(sorted(then - now)), tuple(sorted(trial.codes("error") - then)),
+        tuple(sorted(then - now)), tuple(sorted(trial.codes("error") - then - UNDERWAY)),
     )  # fmt: skip

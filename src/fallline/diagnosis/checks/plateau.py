@@ -68,7 +68,8 @@ class Plateau:
         """What to say of a loss without noise that lay at that of a constant all the time and began to fall at last."""
         loss, trivial = training.loss, outcome.trivial
         middle = loss[len(loss) // 4 : 3 * len(loss) // 4]
-        if not trivial or outcome.explained >= LEARNED or not len(middle) or not np.isfinite(loss).all():
+        known = trivial and not outcome.unsure and np.isfinite(loss).all()
+        if not known or outcome.explained >= LEARNED or not len(middle):
             return ""
         level = float(np.median(middle))
         noise = float(np.median(np.abs(np.diff(middle)))) if len(middle) > 1 else np.inf

@@ -31,8 +31,9 @@ class LearningRate:
         """Doses in the direction the finding asks for, the smallest change first."""
         lr = _rate(run)
         limit = finding.evidence.get("limit")
-        if limit is not None and math.isfinite(lr):
-            factors = [0.5 * limit / lr]
+        over = finding.evidence.get("times_over", lr / limit if limit else math.nan)
+        if limit is not None and math.isfinite(over):
+            factors = [0.5 / over]
         elif finding.code in ("learning-rate-too-low", "plateau", "saddle-point", "ill-conditioned"):
             factors = [10.0, 100.0] if finding.code != "ill-conditioned" else [3.0, 10.0]
         else:

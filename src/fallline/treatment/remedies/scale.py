@@ -64,8 +64,10 @@ class ScaleInputs:
                 "scale = PCA(whiten=True).fit(x_train)  # on the training data alone\n"
                 "x_train, x_test = scale.transform(x_train), scale.transform(x_test)"
             )
+        columns = any(i.get("columns") for s in run.sights for i in s.detail.get("inputs", []))
+        over = "1, keepdim=True" if columns else "0"  # the dimension that counts samples
         return (
-            "mean, std = x_train.mean(0), x_train.std(0)  # of the training data alone\n"
+            f"mean, std = x_train.mean({over}), x_train.std({over})  # of the training data alone\n"
             "x_train, x_test = (x_train - mean) / std, (x_test - mean) / std"
         )
 
