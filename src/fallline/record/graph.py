@@ -210,7 +210,7 @@ def read(loss: Tensor) -> Graph | None:
             flow[node] = ((call,), ())
             continue
         flow[node] = (sources, (*ops, name)[-16:])
-        if name in ACTIVATIONS and sources and node not in gates:
+        if name in ACTIVATIONS and sources and node not in gates and sources[-1].weight.ndim > 1:
             sources[-1].activations.append(node)
     last, tail = flow.get(loss.grad_fn, ((), ()))
     return Graph(nodes, calls, list(leaves.values()), last, tail, complete)

@@ -114,15 +114,18 @@ def run(
     return Trial(tuple(remedies), seed, recorded, judged, ended.status, seconds, ended.complaint[-2000:], last)
 
 
-def end_loss(trial: Trial, updates: int) -> float:
-    """Median loss over the last tenth of the first ``updates`` updates; infinite where there is no finite one."""
+def end_loss(trial: Trial, updates: int, most: int | None = None) -> float:
+    """Median loss over the last tenth of the first ``updates`` updates; infinite where there is no finite one.
+
+    ``most``: over so many at most.
+    """
     training = trial.main
     if training is None or not len(training.loss):
         return math.inf
     loss = training.loss[:updates]
     if len(loss) < 0.9 * updates:
         return math.inf
-    last = loss[-tail(len(loss)) :]
+    last = loss[-min(tail(len(loss)), most or len(loss)) :]
     finite = last[np.isfinite(last)]
     return float(np.median(finite)) if len(finite) >= SOUND * len(last) else math.inf
 
@@ -167,20 +170,32 @@ class Comparison:
         return math.isfinite(self.after) and self.after < 0.1 * self.scale
 
 
+def _since_spikes(untreated: Trial, updates: int) -> int | None:
+    """Updates after the last spike, where spikes are a finding: those before it do not tell how it ended."""
+    findings = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
+    training = untreated.main
+    last = max((f.steps[1] for f in findings if f.code == "loss-spike" and f.steps is not None), default=None)
+    if last is None or training is None:
+        return None
+    after = updates - 1 - int(np.searchsorted(training.steps["step"], last))
+    return after if after > 0 else None
+
+
 def compare(untreated: Trial, trial: Trial) -> Comparison:
     """Hold a trial against the untreated program."""
     base, other = untreated.main, trial.main
     lengths = [len(t.loss) for t in (base, other) if t is not None and len(t.loss)]
     updates = min(lengths, default=0) if trial.exit == 0 else max(lengths, default=0)
-    before = end_loss(untreated, len(base.loss) if base is not None else 0)
+    most = _since_spikes(untreated, updates)
+    before = end_loss(untreated, len(base.loss) if base is not None else 0, most)
     if base is not None and len(base.loss) >= updates > 0:
-        before = end_loss(untreated, updates)
+        before = end_loss(untreated, updates, most)
     outcome = judge(base) if base is not None and len(base.loss) else None
     trivial = outcome.trivial if outcome is not None else None
     reference = trivial or (before if math.isfinite(before) else (outcome.first if outcome is not None else 1.0))
     scale = abs(reference) if math.isfinite(reference) and reference else 1.0
     now, then = trial.codes("error", "warning"), untreated.codes("error", "warning")
     return Comparison(
-        trial, updates, before, end_loss(trial, updates), scale,
+        trial, updates, before, end_loss(trial, updates, most), scale,
         tuple(sorted(then - now)), tuple(sorted(trial.codes("error") - then - UNDERWAY)),
     )  # fmt: skip

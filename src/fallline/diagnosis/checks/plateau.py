@@ -68,11 +68,9 @@ class Plateau:
         """What to say of a loss without noise that lay at that of a constant all the time and began to fall at last."""
         loss, trivial = training.loss, outcome.trivial
         middle = loss[len(loss) // 4 : 3 * len(loss) // 4]
-        known = trivial and not outcome.unsure and np.isfinite(loss).all()
-        if not known or outcome.explained >= LEARNED or not len(middle):
+        if trivial is None or outcome.unsure or outcome.explained >= LEARNED or len(middle) < 2:
             return ""
-        level = float(np.median(middle))
-        noise = float(np.median(np.abs(np.diff(middle)))) if len(middle) > 1 else np.inf
-        if abs(level / trivial - 1) > NOTHING or noise > NOTHING**2 * trivial:
+        level, noise = float(np.median(middle)), float(np.median(np.abs(np.diff(middle))))
+        if not (abs(level / trivial - 1) <= NOTHING and noise <= NOTHING**2 * trivial):
             return ""
         return f" All through the middle half of the run it lay at {text(level)}, and it has only begun to fall."

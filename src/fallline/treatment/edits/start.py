@@ -35,7 +35,7 @@ def noise(script: Script, args: dict[str, Any], run: Run) -> None:
         script,
         run,
         f"with {script.spelled('torch.no_grad')}():\n    for p in {places.model(script, run)}.parameters():\n"
-        f"        p.add_({perturb.NOISE:g} * {like}(p))\n",
+        f"        p.add_({args.get('noise', perturb.NOISE[0]):g} * {like}(p))\n",
     )
 
 

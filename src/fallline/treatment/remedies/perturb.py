@@ -14,7 +14,7 @@ from fallline.diagnosis.finding import Finding, Prescription
 from fallline.record.run import Parameter, Run
 from fallline.treatment.patient import Patient
 
-NOISE = 0.1  # standard deviation of what is added at a saddle
+NOISE = (0.1, 1.0)  # standard deviations of what is added: at a saddle, and where vectors hold one number of each unit
 SEARCH = 0.4  # share of the updates that the search for a start takes
 SPREAD = 1.0  # standard deviation of the logarithm of the factor on every parameter
 SHIFT = 0.5  # standard deviation of what is added to it
@@ -29,21 +29,27 @@ class Perturb:
     treats: frozenset[str] = frozenset({"saddle-point", "symmetric-units"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
-        """One dose, on everything that is trained."""
-        weights = [p.name for p in _trained(run)]
-        why = f"first weights with noise of {NOISE:g} added"
-        return [Prescription(self.name, {"weights": weights}, why)] if weights else []
+        """On everything that is trained; where that is vectors alone, whose scale nobody knows, also strong noise."""
+        trained = _trained(run)
+        doses = NOISE if trained and all(p.ndim < 2 for p in trained) else NOISE[:1]
+        return [
+            Prescription(
+                self.name, {"weights": [p.name for p in trained], "noise": noise},
+                f"first weights with noise of {noise:g} added",
+            )
+            for noise in doses if trained
+        ]  # fmt: skip
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Before the first forward pass, with a random generator of its own."""
         for position, name in enumerate(args["weights"]):
-            patient.when_ready([name], functools.partial(_shake, position))
+            patient.when_ready([name], functools.partial(_shake, position, args.get("noise", NOISE[0])))
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """After the model is made."""
         return (
             "with torch.no_grad():  # once, before training\n    for p in model.parameters():\n"
-            f"        p.add_({NOISE:g} * torch.randn_like(p))"
+            f"        p.add_({args.get('noise', NOISE[0]):g} * torch.randn_like(p))"
         )
 
 
@@ -113,11 +119,11 @@ def _trained(run: Run) -> list[Parameter]:
     return [p for p in run.parameters if p.trainable and p.id in held]
 
 
-def _shake(seed: int, tensors: list[Tensor]) -> None:
+def _shake(seed: int, size: float, tensors: list[Tensor]) -> None:
     for tensor in tensors:
         generator = torch.Generator(device=tensor.device).manual_seed(seed)
         noise = torch.randn(tensor.shape, generator=generator, device=tensor.device, dtype=tensor.dtype)
-        tensor.add_(NOISE * noise)
+        tensor.add_(size * noise)
 
 
 def _elsewhere(origin: Tensor, generator: torch.Generator) -> Tensor:
