@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from fallline.treatment.patient import ACTIVATIONS, Patient, Surgery, exchange
 from fallline.treatment.remedies import BY_NAME
+from fallline.treatment.scaler import Scaler
 
 
 def network(activation: nn.Module, seed: int = 0) -> nn.Sequential:
@@ -223,3 +224,33 @@ def test_softmax_over_one_unit_becomes_sigmoid() -> None:
     with surgery:
         treated = F.softmax(layer(x), dim=1)
     assert torch.equal(treated, torch.sigmoid(layer(x)))
+
+
+def test_gradients_that_are_asked_for_are_treated_too() -> None:
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    plain = torch.autograd.grad((w**2).sum(), w)[0]
+    patient = Patient()
+    BY_NAME["learning-rate"].apply(patient, {"factor": 0.1})
+    with patient.operate():
+        (treated,) = torch.autograd.grad((w**2).sum(), [w])
+        second = torch.autograd.grad((w**2).sum(), w, create_graph=True)[0]
+    assert torch.equal(treated, 0.1 * plain)
+    assert torch.equal(second, plain)
+    assert w.grad is None
+    assert torch.equal(torch.autograd.grad((w**2).sum(), w)[0], plain)
+
+
+@pytest.mark.parametrize("name", ["scale-inputs", "normalise", "shortcut"])
+def test_samples_may_be_columns(name: str) -> None:
+    x, _ = data()
+    w = torch.randn(4, 4, dtype=torch.float64, requires_grad=True)
+    outputs = []
+    for product in (lambda: x @ w.T, lambda: (w @ x.T).T):
+        patient = Patient()
+        edit = patient.surgery.edit(w)
+        edit.scaler = Scaler() if name == "scale-inputs" else None
+        edit.normalise, edit.shortcut = name == "normalise", name == "shortcut"
+        with patient.operate():
+            outputs.append(product())
+    assert torch.allclose(*outputs)
+    assert not torch.allclose(outputs[0], x @ w.T)

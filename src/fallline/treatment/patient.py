@@ -187,6 +187,7 @@ class Patient:
         self.surgery = Surgery()
         self.optimizers: list[weakref.ref[Optimizer]] = []
         self.loss = float("nan")  # of the last backward
+        self._asking = False
         self._unmet: list[weakref.ref[Optimizer]] = []
         self._ready: list[tuple[Sequence[str], Callable[[list[Tensor]], None]]] = []
         self._first_sight: list[Callable[[Optimizer], None]] = []
@@ -247,6 +248,8 @@ class Patient:
                 for act in self._before_update:
                     act(leaves)
 
+        grad = torch.autograd.grad
+        asked = functools.update_wrapper(functools.partial(self._asked, grad), grad)
         make = Optimizer.__init__
 
         @functools.wraps(make)
@@ -256,11 +259,41 @@ class Patient:
 
         for owner, name, old, new in (
             (torch.autograd, "backward", backward, attended),
+            (torch.autograd, "grad", grad, asked),
             (Optimizer, "__init__", make, noticed),
         ):
             setattr(owner, name, new)
             placed.callback(setattr, owner, name, old)
         return placed
+
+    def _asked(self, grad: Callable[..., Any], outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """``torch.autograd.grad``, which an update by hand may take its gradients from."""
+        inside, self._asking = self._asking, True  # on its way through the surgery it calls itself
+        try:
+            gradients = grad(outputs, inputs, *args, **kwargs)
+        finally:
+            self._asking = inside
+        leaves = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+        trained = all(isinstance(leaf, Tensor) and leaf.is_leaf for leaf in leaves)
+        if inside or self.optimizers or self._unmet or kwargs.get("create_graph") or not trained:
+            return gradients
+        if isinstance(outputs, Tensor) and outputs.numel() == 1:
+            self.loss = float(outputs.detach())
+        self._attend()
+        return self._treated(leaves, gradients)
+
+    def _treated(self, leaves: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
+        """The gradients that ``torch.autograd.grad`` returns to an update by hand, as remedies leave them."""
+        own = [leaf.grad for leaf in leaves]
+        for leaf, gradient in zip(leaves, gradients, strict=True):
+            leaf.grad = None if gradient is None else gradient.detach()
+        held = [leaf for leaf in leaves if leaf.grad is not None]
+        for act in self._before_update:
+            act(held)
+        treated = tuple(leaf.grad for leaf in leaves)
+        for leaf, gradient in zip(leaves, own, strict=True):
+            leaf.grad = gradient
+        return treated
 
     def _attend(self) -> None:
         """Do what waits for parameters, for those that can be found by now."""
