@@ -343,3 +343,23 @@ def test_updates_by_hand_that_move_nothing_are_counted(watched: Watched) -> None
     run = watched(zeros)
     assert len(run.steps) == 40
     assert titles(run, "symmetric-units") == ["identical units in layer w"]
+
+
+def test_losses_whose_labels_are_seen_can_be_scripted_and_are_put_back(watched: Watched) -> None:
+    original = F.margin_ranking_loss
+    seen = []
+
+    def program() -> None:
+        loss = torch.jit.script(nn.MarginRankingLoss())
+        model, x, t = net(1), rows(), torch.ones(64)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        for _ in range(12):
+            optimizer.zero_grad()
+            (loss(model(x)[:, 0], x[:, 0], t) + F.margin_ranking_loss(model(x)[:, 0], x[:, 0], t)).backward()
+            optimizer.step()
+            seen.append(F.margin_ranking_loss is original)
+
+    run = watched(program)
+    assert (seen[0], seen[-1]) == (False, True)
+    assert F.margin_ranking_loss is original
+    assert {event.detail["least"] for event in run.events_of("labels")} == {1.0}

@@ -126,7 +126,7 @@ class Recorder:
         self._asked: dict[tuple[Any, ...], bool] = {}
         self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
         self._broken = self._dropped = False  # whether a number was not finite, and whether dropout acts
-        self._inquiry = Inquiry(store, self.catalog)
+        self._inquiry, self._labels = Inquiry(store, self.catalog), signs.Labels(self._see_labels)
         # copies of the parameters while a closure runs, and memory for the next ones
         self._copies, self._spare = list[Tensor](), list[Tensor]()
 
@@ -138,8 +138,6 @@ class Recorder:
         self._replace(torch.autograd, "backward", self._backward)
         self._replace(torch.autograd, "grad", self._grad)
         self._replace(torch.amp.GradScaler, "scale", self._scale)
-        for name in signs.LOSSES:
-            self._replace(nn.functional, name, functools.partial(self._signed, name))
         before = register_optimizer_step_pre_hook(_untraced(self._before_any_step))
         after = register_optimizer_step_post_hook(_untraced(self._after_step_or_stop))
         self._undo += [before.remove, after.remove, self._inquiry.calls.install()]
@@ -147,6 +145,7 @@ class Recorder:
 
     def release(self) -> None:
         """Remove everything that was put in place; :meth:`start` puts it back."""
+        self._labels.leave()
         while self._undo:
             self._undo.pop()()
 
@@ -293,15 +292,14 @@ class Recorder:
             self._scaled = (weakref.ref(scaled), outputs.detach(), scaler._get_scale_async())
         return scaled
 
-    def _signed(self, name: str, original: Hook, *args: Any, **kwargs: Any) -> Any:
+    def _see_labels(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Note the labels of a loss that is made for −1 and 1."""
         if self._sample is not None and self._listening() and torch.is_grad_enabled():
             self._guard(self._note_labels, name, args, kwargs)
-        return original(*args, **kwargs)
 
     def _note_labels(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         found = signs.ends(name, args, kwargs)
-        if found is not None and self._samples < FIRST:
+        if found is not None:
             self.store.event(self.step, "labels", loss=name, least=found[0], most=found[1])
 
     def _before_backward(self, tensors: Any) -> list[Any]:
@@ -554,6 +552,10 @@ class Recorder:
             alive = self.catalog.alive()
             self._start = {key: start for key, start in self._start.items() if key in alive}
         self._samples += 1
+        if self._samples == 1:
+            self._labels.listen()
+        elif self._samples == FIRST:
+            self._labels.leave()
         if self._samples <= 3 or self._samples % 8 == 0:
             vectors = all(p.ndim < 2 for _, p, _, _ in held)  # one number of each unit, in place of a row of a matrix
             for (key, p, g, _), before in zip(held, sample.before, strict=True):

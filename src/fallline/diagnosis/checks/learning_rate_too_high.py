@@ -87,10 +87,8 @@ class LearningRateTooHigh:
         at = "at every step" if found.steady else "from step to step (the median)"
         said = f"From step {found.start} on the loss grows ×{text(found.ratio)} {at}"
         reach = ""
-        same = (
-            found.steady or len(training.layers) == 1
-        )  # the curvature, all the way: else it says nothing of the start
-        if same and training.optimizer.kind in ("SGD", "by hand") and lr > 0 and np.isfinite(lr):
+        alike = found.steady or len(training.layers) == 1  # curvature all the way: else it says nothing of the start
+        if alike and training.optimizer.kind in ("SGD", "by hand") and lr > 0 and np.isfinite(lr):
             momentum, dampening = float(settings.get("momentum", 0.0)), float(settings.get("dampening", 0.0))
             nesterov = bool(settings.get("nesterov", False))
             curvature = stability.curvature_from_growth(found.ratio**0.5, lr, momentum, dampening, nesterov)
