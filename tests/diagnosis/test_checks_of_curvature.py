@@ -78,6 +78,10 @@ def test_ill_conditioned_by_what_the_flat_directions_would_gain(record: Record) 
     even = [1.0, 2.0, 20.0]
     wide = [np.sqrt(2 * 1.0 * 0.8 * loss), 0.0, 1e-6]
     assert IllConditioned().look(looked(record, even, wide, loss, end=loss).run()) is None  # the learning rate is low
+    for ops, alarms in ((["sub", "pow", "mul", "add"], True), (["logsoftmax", "nllloss", "mul", "add"], False)):
+        made = looked(record, steep, gradient, loss, end=loss)
+        made.sights = [Sight(0, 1, {**made.sights[0].detail, "kind": None, "ops": ops})]
+        assert (IllConditioned().look(made.run()) is not None) == alarms
 
 
 @pytest.mark.parametrize("check", [SaddlePoint(), LocalMinimum(), IllConditioned()])

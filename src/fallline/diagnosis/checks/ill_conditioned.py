@@ -12,7 +12,8 @@ from fallline.diagnosis.landscape import Landscape, ask, pace
 from fallline.diagnosis.outcome import judge
 from fallline.record.run import Run, Training
 
-LOSSES = ("mse", "smooth-l1", "huber", None)  # a cross entropy has no bottom for its quadratic model to stand on
+LOSSES = ("mse", "smooth-l1", "huber", None)  # a cross entropy has no bottom for its quadratic model to stand on …
+ENTROPIES = ("logsoftmax", "nllloss", "logsigmoid", "binarycrossentropywithlogits")  # … even if it is a part of a loss
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class IllConditioned:
     def _judge(self, training: Training, look: Landscape) -> Finding | None:
         outcome = judge(training)
         updates = len(training.loss)
-        kinds = {sight["kind"] for sight in training.sights}
+        kinds = {"nll" if {*sight["ops"]} & {*ENTROPIES} else sight["kind"] for sight in training.sights}
         first = int(training.steps["step"][0])
         judgeable = look.convex and look.largest > 0 and look.step - first >= self.late * updates
         if not judgeable or not kinds <= set(LOSSES) or not outcome.explained < self.explained or not outcome.finite:
