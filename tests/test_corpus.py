@@ -27,8 +27,8 @@ def marks(case: dict[str, Any]) -> list[pytest.MarkDecorator]:
     slow = [] if case["id"] in QUICK else [pytest.mark.slow]
     if case["kind"] == "healthy":
         return slow
-    if "missed" in case:  # known, and why
-        return [*slow, pytest.mark.xfail(reason=case["missed"])]
+    if "missed" in case:  # known, and why; "unsteady": in some runs only, as its dense measurements fall
+        return [*slow, pytest.mark.xfail(reason=case["missed"], strict=not case.get("unsteady"))]
     if case["root"][0] not in CODES:  # its main cause; another of its codes may be found instead
         return [*slow, pytest.mark.xfail(reason=f"no check yet for {case['root'][0]}", strict=False)]
     return slow
