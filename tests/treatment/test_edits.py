@@ -302,6 +302,96 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 +mean, std = x.mean(0), x.std(0).clip(1e-6)
 +x = (x - mean) / std
 """),
+    "cross entropy of scores": (
+        at_loop("mse_loss", "nll_loss"), "match-loss", {"way": "log-softmax"}, """
+-    loss = F.nll_loss(model(x), y)
++    loss = F.cross_entropy(model(x), y)
+"""),
+    "cross entropy as a module": (
+        USUAL.replace(MADE, f"criterion = nn.NLLLoss()\n{MADE}").replace("F.mse_loss", "criterion"),
+        "match-loss", {"way": "log-softmax"}, """
+-criterion = nn.NLLLoss()
++criterion = nn.CrossEntropyLoss()
+"""),
+    "log-probabilities": (at_loop("8))\n", "8), nn.Softmax(dim=1))\n"), "match-loss", {"way": "log"}, """
+-model = nn.Sequential(nn.Linear(8, 8), nn.Sigmoid(), nn.Linear(8, 8), nn.Softmax(dim=1))
++model = nn.Sequential(nn.Linear(8, 8), nn.Sigmoid(), nn.Linear(8, 8), nn.LogSoftmax(dim=1))
+"""),
+    "log-probabilities of a method": (
+        at_loop("model(x), y", "model(x).softmax(1), y"), "match-loss", {"way": "log"}, """
+-    loss = F.mse_loss(model(x).softmax(1), y)
++    loss = F.mse_loss(model(x).log_softmax(1), y)
+"""),
+    "labels": (
+        USUAL.replace(MADE, f"criterion = nn.SoftMarginLoss()\n{MADE}").replace("F.mse_loss", "criterion"),
+        "match-loss", {"way": "signed"}, """
+-    loss = criterion(model(x), y)
++    loss = criterion(model(x), 2 * y - 1)
+"""),
+    "labels of a function": (
+        at_loop("F.mse_loss(model(x), y)", "F.hinge_embedding_loss(model(x), target=a - b)"), "match-loss",
+        {"way": "signed"}, """
+-    loss = F.hinge_embedding_loss(model(x), target=a - b)
++    loss = F.hinge_embedding_loss(model(x), target=2 * (a - b) - 1)
+"""),
+    "labels of 0 and 1": (
+        at_loop("F.mse_loss", "nn.BCEWithLogitsLoss()"), "match-loss", {"way": "zero-one"}, """
+-    loss = nn.BCEWithLogitsLoss()(model(x), y)
++    loss = nn.BCEWithLogitsLoss()(model(x), (y + 1) / 2)
+"""),
+    "a rate": (at_loop("F.mse_loss", "nn.PoissonNLLLoss()"), "match-loss", {"way": "rate"}, """
+-    loss = nn.PoissonNLLLoss()(model(x), y)
++    loss = nn.PoissonNLLLoss(log_input=False)(model(x), y)
+"""),
+    "softmax over the batch": (
+        at_loop("model(x), y", "F.softmax(model(x), dim=0), y"), "match-loss", {"way": "dim"}, """
+-    loss = F.mse_loss(F.softmax(model(x), dim=0), y)
++    loss = F.mse_loss(F.softmax(model(x), dim=-1), y)
+"""),
+    "cleared before the step": (
+        at_loop("    optimizer.zero_grad()\n    loss.backward()\n", "    loss.backward()\n    optimizer.zero_grad()\n"),
+        "use-gradient", {"order": "cleared"}, """
+-    optimizer.zero_grad()
++    optimizer.zero_grad()
+"""),
+    "a step after the loop": (
+        at_loop("    optimizer.step()\n", "optimizer.step()\n"), "use-gradient", {"order": "thrown"}, """
+-optimizer.step()
++    optimizer.step()
+"""),
+    "frozen": (USUAL, "unfreeze", {"parameters": "layer0"}, """
++model.requires_grad_(True)
+"""),
+    "detached": (at_loop("model(x), y", "model(x).detach(), y"), "keep-graph", {"at": "tensors"}, """
+-    loss = F.mse_loss(model(x).detach(), y)
++    loss = F.mse_loss(model(x), y)
+"""),
+    "detached in forward": (
+        CLASS.replace("self.layer1(torch.sigmoid", "self.layer1(torch.round").replace("(x)))", "(x).data))")
+        + MADE + LOOP, "keep-graph", {"at": "tensors"}, """
+-        return self.layer1(torch.round(self.layer0(x).data))
++        return self.layer1(self.layer0(x))
+"""),
+    "wrapped again": (
+        at_loop("model(x), y", "Variable(model(x).data, requires_grad=True), y").replace(
+            "import torch\n", "import torch\nfrom torch.autograd import Variable\n"),
+        "keep-graph", {"at": "tensors"}, """
+-    loss = F.mse_loss(Variable(model(x).data, requires_grad=True), y)
++    loss = F.mse_loss(model(x), y)
+"""),
+    "no gradients by a decorator": (
+        CLASS.replace("    def forward", "    @torch.no_grad()\n    def forward") + MADE + LOOP, "keep-graph",
+        {"at": "layers"}, """
+-    @torch.no_grad()
+"""),
+    "no gradients in a block": (
+        CLASS.replace("        return self.layer1(torch.sigmoid(self.layer0(x)))",
+                      "        with torch.no_grad():\n            h = self.layer0(x)\n        return self.layer1(h)")
+        + MADE + LOOP, "keep-graph", {"at": "layers"}, """
+-        with torch.no_grad():
+-            h = self.layer0(x)
++        h = self.layer0(x)
+"""),
     "inputs in a dataset": (
         HEAD + "from torch.utils.data import DataLoader, TensorDataset\nx = torch.rand(9, 8)\n" + NET + MADE
         + "loader = DataLoader(TensorDataset(x[:6], y))\nfor a, b in loader:\n    F.mse_loss(model(a), b).backward()\n"
@@ -329,6 +419,12 @@ UNCLEAR: dict[str, tuple[str, str, dict[str, Any], str]] = {
         at_loop("model.parameters()", '[{"params": model.parameters(), "lr": 1.0}]'), "learning-rate", RATE, "groups"),
     "a schedule of its own": (
         USUAL + "s = torch.optim.lr_scheduler.StepLR(optimizer, 9)\n", "warm-up", {"steps": 20}, "schedule of its own"),
+    "two cuts": (
+        at_loop("model(x), y", "model(x.data).detach(), y.data"), "keep-graph", {"at": "tensors"}, "what cuts"),
+    "nothing that forbids gradients": (USUAL, "keep-graph", {"at": "layers"}, "where the forward pass"),
+    "cleared elsewhere": (USUAL, "use-gradient", {"order": "cleared"}, "what clears"),
+    "numbers of classes": (USUAL, "match-loss", {"way": "classes"}, "another shape"),
+    "a loss that is called nowhere": (USUAL, "match-loss", {"way": "signed"}, "where the loss is called"),
     "shortcut": (USUAL, "shortcut", {"weights": NAMES, "bridge": False}, "forward"),
 }  # fmt: skip
 

@@ -118,19 +118,22 @@ def _unsure(training: Training, explained: float) -> bool:
     """Whether a regression may have learned, for all that is known of its targets: they vary from batch to batch.
 
     On the same batch the gain over a constant is known better than on different ones: its standard error over N targets
-    is 2 sd(prediction) sd(target) / √N.
+    is 2 sd(prediction) sd(target) / √N. Where different batches leave room for a training that learned, it is enough
+    that the same ones do not exclude it; else they must show it.
     """
     loss, steps = training.loss, training.steps["step"]
     sights = [(s, int(np.searchsorted(steps, step))) for step, s in training.sighted if s["kind"] == "mse"]
-    variances = np.array([s["target"]["variance"] for s, _ in sights])
-    if (
-        len(variances) < 2
-        or not explained + 2 * variances.std() / math.sqrt(len(variances)) / variances.mean() > LEARNED
-    ):
+    if len(sights) < 2:
         return False
+    variances = np.array([s["target"]["variance"] for s, _ in sights])
     centre = float(np.mean([s["target"]["mean"] for s, _ in sights]))
     late = [
-        (s["elements"], s["target"]["variance"] + (s["target"]["mean"] - centre) ** 2, s["prediction"]["variance"], at)
+        (
+            s["elements"],
+            s["target"]["variance"] * (1 - 1 / s["target"]["shape"][0]) + (s["target"]["mean"] - centre) ** 2,
+            s["prediction"]["variance"],
+            at,
+        )
         for s, at in sights
         if len(loss) // 2 <= at < len(loss) and s["factor"] == 1.0 and s["reduction"] == "mean"
     ]
@@ -139,7 +142,8 @@ def _unsure(training: Training, explained: float) -> bool:
     count, constant, spread, at = (np.array(column, dtype=float) for column in zip(*late, strict=True))
     gain = float((count * (constant - loss[at.astype(int)])).sum() / count.sum())
     doubt = 2 * math.sqrt(float((count * spread * constant).sum())) / float(count.sum())
-    return bool(gain + 2 * doubt > NOTHING * constant.mean())
+    vague = explained + 2 * variances.std() / math.sqrt(len(variances)) / variances.mean() > LEARNED
+    return bool(gain + (2 if vague else -2) * doubt > NOTHING * constant.mean())
 
 
 def _flat(loss: Floats) -> bool:

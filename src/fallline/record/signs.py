@@ -29,7 +29,8 @@ class Labels:
         """Put a function that looks first in the place of each loss."""
         for name in LOSSES:
             original = self._originals[name] = getattr(functional, name)
-            setattr(functional, name, functools.partial(self._called, name, original))
+            called = functools.partial(self._called, name, original)
+            setattr(functional, name, functools.update_wrapper(called, original))
 
     def leave(self) -> None:
         """Put the losses back."""
@@ -37,7 +38,8 @@ class Labels:
             setattr(functional, *self._originals.popitem())
 
     def _called(self, name: str, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if not torch.compiler.is_compiling():
+        # under a mode the original asks that first, and comes here again with what the mode makes of the arguments
+        if not torch.compiler.is_compiling() and not torch._C._len_torch_function_stack():
             self._look(name, args, kwargs)
         return original(*args, **kwargs)
 

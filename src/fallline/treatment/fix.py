@@ -158,7 +158,7 @@ class _Clinic:
 
     def pairs(self, comparisons: Sequence[Comparison]) -> list[Comparison]:
         """Add to the best what is proposed for what it leaves behind, and combine the best two by two."""
-        best = sorted((c for c in comparisons if math.isfinite(c.after)), key=lambda c: c.after)
+        best = sorted((c for c in comparisons if math.isfinite(c.after)), key=lambda c: c.rest)
         if not best:
             return []
         doses: dict[str, Prescription] = {}
@@ -207,8 +207,8 @@ class _Clinic:
         better = [c for c in comparisons if c.better]
         confirmations: list[Comparison] = []
         while better:
-            best = min(c.after for c in better)
-            chosen = next(c for c in better if c.after <= best + CLOSE * c.scale)
+            best = min(c.rest for c in better)
+            chosen = next(c for c in better if c.rest <= best + CLOSE)
             written = self.pool.submit(self._rewrite, chosen)  # its trial runs beside that with another seed
             if not self._seedable():
                 return chosen, confirmations, written.result()
@@ -228,6 +228,7 @@ class _Clinic:
             return written
         edited = replace(self.program, source=written.source)
         trial = trials.run(edited, (), SEEDS[0], self.limits, self.root, start=self.ward.run)
+        trial = replace(trial, remedies=chosen.trial.remedies)  # it holds them in its source
         return judge(written, chosen, trials.compare(untreated, trial))
 
     def _seedable(self) -> bool:

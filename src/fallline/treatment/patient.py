@@ -21,6 +21,7 @@ from fallline.record import graph, names
 from fallline.treatment.scaler import Scaler
 
 Activation = Callable[[Tensor], Tensor]
+Call = tuple[Callable[..., Any], Sequence[Any], dict[str, Any]]  # a function with its arguments
 
 ACTIVATIONS: dict[str, Activation] = {
     "relu": torch.nn.functional.relu,
@@ -63,6 +64,7 @@ class Surgery(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.edits: dict[int, Edit] = {}
+        self.calls: dict[str, Callable[[Call], Call]] = {}  # what becomes of calls of a function, by its name
         self.dropout: float | None = None  # share that every dropout drops, instead of the program's own
         self.group_norm = False  # instead of batch norm
         self.evaluate = False  # without gradients no dropout, and batch norm by its running statistics
@@ -81,6 +83,8 @@ class Surgery(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
+        if name in self.calls:
+            func, args, kwargs = self.calls[name]((func, args, kwargs))
         if name in ACTIVATION_CALLS and self._current in self.edits:
             replacement = self.edits[self._current].activation
             if replacement is not None and args:
@@ -187,6 +191,8 @@ class Patient:
         self.surgery = Surgery()
         self.optimizers: list[weakref.ref[Optimizer]] = []
         self.loss = float("nan")  # of the last backward
+        self.waiting = False  # whether there was a backward since the last step
+        self._replaced: list[tuple[Any, str, Callable[..., Any]]] = []
         self._asking = False
         self._unmet: list[weakref.ref[Optimizer]] = []
         self._ready: list[tuple[Sequence[str], Callable[[list[Tensor]], None]]] = []
@@ -221,6 +227,10 @@ class Patient:
         self._before_step += [before] if before else []
         self._after_step += [after] if after else []
 
+    def replace(self, owner: Any, name: str, new: Callable[..., Any]) -> None:
+        """Put another function in the place of an attribute while the program runs."""
+        self._replaced.append((owner, name, new))
+
     # -- putting it in place ------------------------------------------------------------------------------------------
 
     def operate(self) -> ExitStack:
@@ -242,6 +252,7 @@ class Patient:
                 self.loss = float(tensors.detach())
             by_hand = graph.read(tensors) if not self.optimizers and isinstance(tensors, Tensor) else None
             backward(tensors, *args, **kwargs)
+            self.waiting = True
             self._attend()
             if by_hand is not None:
                 leaves = [leaf for leaf in by_hand.leaves if leaf.grad is not None]
@@ -257,13 +268,14 @@ class Patient:
             make(optimizer, *args, **kwargs)
             self._unmet.append(weakref.ref(optimizer))
 
-        for owner, name, old, new in (
-            (torch.autograd, "backward", backward, attended),
-            (torch.autograd, "grad", grad, asked),
-            (Optimizer, "__init__", make, noticed),
+        for owner, name, new in (
+            (torch.autograd, "backward", attended),
+            (torch.autograd, "grad", asked),
+            (Optimizer, "__init__", noticed),
+            *self._replaced,
         ):
+            placed.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, new)
-            placed.callback(setattr, owner, name, old)
         return placed
 
     def _asked(self, grad: Callable[..., Any], outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
@@ -329,6 +341,7 @@ class Patient:
             before(optimizer)
 
     def _step_ends(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self.waiting = False
         for act in self._after_step:
             act(optimizer)
 

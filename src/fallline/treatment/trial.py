@@ -25,6 +25,8 @@ BUDGET = 0.10  # a trial may measure more often than a normal run: evidence is i
 CLEARLY = 0.05  # a loss is clearly better when it is lower by this share of the constant prediction's loss (or its own)
 SOUND = 0.8  # share of the last losses that must be finite: a batch that is skipped may still give NaN
 UNSEEN = frozenset({"wrong-mode"})  # faults that may spoil the evaluation alone: a cure need not lower the loss
+OTHER = frozenset({"match-loss"})  # remedies under which the loss is another one
+MORE = frozenset({"use-gradient"})  # remedies under which the same program may make more updates
 UNDERWAY = frozenset({"plateau", "learning-rate-too-low"})  # what the loss itself tells: it is not down yet
 GRACE = 60.0  # seconds a trial may take beyond five times the untreated program
 
@@ -74,6 +76,11 @@ class Trial:
         """The training that made most updates."""
         trainings = self.run.trainings if self.run is not None else ()
         return max(trainings, key=lambda t: len(t.loss), default=None)
+
+    @property
+    def other(self) -> bool:
+        """Its loss is another one than the program's."""
+        return any(remedy.name in OTHER for remedy in self.remedies)
 
     def codes(self, *severities: str) -> set[str]:
         findings = self.diagnosis.findings if self.diagnosis is not None else ()
@@ -132,7 +139,10 @@ def end_loss(trial: Trial, updates: int, most: int | None = None) -> float:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A trial held against the untreated program with the same seed."""
+    """A trial held against the untreated program with the same seed.
+
+    Where a remedy makes the loss another one, against a constant prediction under that loss, or where it began.
+    """
 
     trial: Trial
     updates: int
@@ -143,6 +153,11 @@ class Comparison:
     new: tuple[str, ...]
 
     @property
+    def rest(self) -> float:
+        """What is left of the loss, as a share of the scale."""
+        return self.after / self.scale
+
+    @property
     def lost(self) -> bool:
         """It was given up on the way, because others were ahead."""
         return self.trial.run is not None and bool(self.trial.run.meta.get("lost"))
@@ -150,7 +165,7 @@ class Comparison:
     @property
     def better(self) -> bool:
         """Clearly lower at the same number of updates, and nothing new broke."""
-        if self.lost:
+        if self.lost or (self.trial.other and not self.cleared):
             return False
         broke = self.new and not self.solved
         unseen = not self.new and self.gain > -CLEARLY and not UNSEEN.isdisjoint(self.cleared)
@@ -167,7 +182,7 @@ class Comparison:
     @property
     def solved(self) -> bool:
         """Hardly anything of the loss is left to gain."""
-        return math.isfinite(self.after) and self.after < 0.1 * self.scale
+        return math.isfinite(self.after) and self.rest < 0.1
 
 
 def _since_spikes(untreated: Trial, updates: int) -> int | None:
@@ -185,14 +200,19 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
     """Hold a trial against the untreated program."""
     base, other = untreated.main, trial.main
     lengths = [len(t.loss) for t in (base, other) if t is not None and len(t.loss)]
-    updates = min(lengths, default=0) if trial.exit == 0 else max(lengths, default=0)
+    whole = trial.exit != 0 or not MORE.isdisjoint(remedy.name for remedy in trial.remedies)
+    updates = max(lengths, default=0) if whole else min(lengths, default=0)
     most = _since_spikes(untreated, updates)
     before = end_loss(untreated, len(base.loss) if base is not None else 0, most)
     if base is not None and len(base.loss) >= updates > 0:
         before = end_loss(untreated, updates, most)
-    outcome = judge(base) if base is not None and len(base.loss) else None
+    judged = other if trial.other else base
+    outcome = judge(judged) if judged is not None and len(judged.loss) else None
     trivial = outcome.trivial if outcome is not None else None
-    reference = trivial or (before if math.isfinite(before) else (outcome.first if outcome is not None else 1.0))
+    first = outcome.first if outcome is not None else 1.0
+    if trial.other:
+        before = trivial or first
+    reference = trivial or (before if math.isfinite(before) else first)
     scale = abs(reference) if math.isfinite(reference) and reference else 1.0
     now, then = trial.codes("error", "warning"), untreated.codes("error", "warning")
     return Comparison(

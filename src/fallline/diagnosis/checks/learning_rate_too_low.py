@@ -104,7 +104,8 @@ class LearningRateTooLow:
             slow = slow and moved < self.crept and straight >= self.along
         if outcome.explained > self.begun and not self._goes_on(training, self.gain):
             return None
-        flows = float(gradient[-1]) >= self.gradient * float(gradient.max())
+        left = float(np.median(gradient[-max(3, len(gradient) // 5) :]))  # a single batch's may be small by chance
+        flows = left >= self.gradient * float(gradient.max())
         if not slow or not falling or not flows:
             return None
         return Finding(

@@ -44,7 +44,7 @@ class NoGradient:
             "A graph is cut by .detach(), .data, .item(), .numpy(), torch.no_grad() or argmax between the parameters "
             "and the loss. Setting requires_grad on the loss silences the error, but no parameter is behind it any "
             "more.",
-            (), 0.0,
+            (), 0.0, "cut",
         )  # fmt: skip
 
     def _penalty(self, run: Run) -> Finding | None:
@@ -58,7 +58,7 @@ class NoGradient:
             "The graph is cut by .detach(), .data, .item(), .numpy(), torch.no_grad() or argmax between the output and "
             "the loss. A penalty on the weights keeps backward() from failing: every parameter gets a gradient, and "
             "all that it does is to draw the weights to zero.",
-            (), 0.0,
+            (), 0.0, "cut",
         )  # fmt: skip
 
     def _thrown_away(self, run: Run) -> Finding | None:
@@ -74,7 +74,7 @@ class NoGradient:
                     f"{thrown / checked + 1:.0f}th backward pass ends in an update.",
                     "zero_grad() throws away what backward() has found. An optimizer.step() that stands after the loop "
                     "over the batches, not in it, uses the gradient of the last batch alone.",
-                    (), float(thrown),
+                    (), float(thrown), "thrown",
                 )  # fmt: skip
         return None
 
@@ -160,7 +160,7 @@ class NoGradient:
             f"{_some(names)}.",
             "Between these parameters and the loss the graph is cut: by .detach(), .data, torch.no_grad(), a "
             "conversion to NumPy, or because the layer's output is not used.",
-            tuple(names), float(len(names)),
+            tuple(names), float(len(names)), "cut",
         )  # fmt: skip
 
     def _frozen(self, run: Run) -> Finding | None:
@@ -177,7 +177,7 @@ class NoGradient:
                     f"requires_grad=False and get no gradient: {_some(names)}.",
                     "A frozen parameter stays as it is although the optimizer holds it. Where it was frozen for a "
                     "first phase of training, it has to be released with requires_grad_(True) for the second.",
-                    tuple(names), float(len(names)),
+                    tuple(names), float(len(names)), "frozen",
                 )  # fmt: skip
         return None
 
@@ -195,7 +195,7 @@ class NoGradient:
                     "The loss has a graph, but not to these parameters: it was cut by .data, .detach() or "
                     "torch.no_grad() and marked requires_grad behind the cut, or the optimizer holds the parameters of "
                     "another model.",
-                    tuple(names), float(len(names)),
+                    tuple(names), float(len(names)), "cut",
                 )  # fmt: skip
         return None
 
@@ -216,7 +216,7 @@ class NoGradient:
                     "none was there when the optimizer stepped.",
                     "zero_grad() (or .grad = None) between backward() and step() throws away what backward() found, "
                     "so the step changes nothing. Call zero_grad() before backward(), or after step().",
-                    (), float(len(own)),
+                    (), float(len(own)), "cleared",
                 )  # fmt: skip
         return None
 
@@ -233,11 +233,13 @@ class NoGradient:
                     f"loss is {loss[-1]:.4g}.",
                     "Something between the parameters and the loss is constant: an activation that passes nothing "
                     "back, a softmax over a single unit, a rounding. No learning rate can help.",
-                    (), float(len(gradient)),
+                    (), float(len(gradient)), "cut",
                 )  # fmt: skip
         return None
 
-    def _finding(self, title: str, message: str, why: str, names: tuple[str, ...], count: float) -> Finding:
+    def _finding(
+        self, title: str, message: str, why: str, names: tuple[str, ...], count: float, kind: str = ""
+    ) -> Finding:
         return Finding(
             code=self.code,
             severity="error",
@@ -246,7 +248,7 @@ class NoGradient:
             why=why,
             disproof="These parameters are meant to stay as they are (then say so: requires_grad_(False)).",
             layers=names,
-            evidence={"parameters": count},
+            evidence={"parameters": count} | ({kind: 1.0} if kind else {}),
         )
 
 

@@ -11,11 +11,14 @@ from typing import Any
 
 from fallline.diagnosis.finding import Prescription
 from fallline.record.run import Run
-from fallline.treatment.edits import data, loop, network, optimizers, start
+from fallline.treatment.edits import data, gradient, loop, loss, network, optimizers, start
 from fallline.treatment.edits.script import Script, Unclear
 
 EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "zero-grad": loop.zero_grad,
+    "use-gradient": gradient.use_gradient,
+    "unfreeze": gradient.unfreeze,
+    "keep-graph": gradient.keep_graph,
     "register-parameters": optimizers.register,
     "skip-non-finite": loop.skip_non_finite,
     "skip-spikes": loop.skip_spikes,
@@ -24,6 +27,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "scale-inputs": data.scale_inputs,
     "scale-targets": data.scale_targets,
     "match-shapes": loop.match_shapes,
+    "match-loss": loss.match,
     "output-activation": network.output_activation,
     "learning-rate": optimizers.learning_rate,
     "momentum": optimizers.momentum,

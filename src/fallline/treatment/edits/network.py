@@ -65,19 +65,31 @@ def insert_activation(script: Script, args: dict[str, Any], run: Run) -> None:
 
 def output_activation(script: Script, args: dict[str, Any], run: Run) -> None:
     """No activation at the output, or sigmoid in its place."""
-    old = args["instead_of"]
-    found = _written(script, run, old)
+    last = _output(script, run, args["instead_of"])
+    if args["to"] == "sigmoid":
+        _put(script, last, *WRITTEN["sigmoid"])
+    elif _is_module(script, last):
+        _remove_module(script, last)
+    else:
+        script.replace(last, lambda new: cst.parse_expression(_argument(script, new)))
+
+
+def log_softmax(script: Script, run: Run) -> None:
+    """log_softmax in the place of the softmax at the output, along the same dimension."""
+    last = _output(script, run, "softmax")
+    name = script.code(last.func).rpartition(".")[2].replace("Softmax", "LogSoftmax").replace("softmax", "log_softmax")
+    script.replace(last.func, lambda new: cst.parse_expression(".".join([*script.code(new).split(".")[:-1], name])))
+
+
+def _output(script: Script, run: Run, kind: str) -> cst.Call:
+    """The one place where the activation at the output is written."""
+    found = _written(script, run, kind)
     last = [use for use in found if _at_output(script, use)]
     if len(last) != 1 and len(found) == 1:
         last = found
     if len(last) != 1:
-        raise Unclear(f"it is not plain where the output's {old} is written")
-    if args["to"] == "sigmoid":
-        _put(script, last[0], *WRITTEN["sigmoid"])
-    elif _is_module(script, last[0]):
-        _remove_module(script, last[0])
-    else:
-        script.replace(last[0], lambda new: cst.parse_expression(_argument(script, new)))
+        raise Unclear(f"it is not plain where the output's {kind} is written")
+    return last[0]
 
 
 def normalise(script: Script, args: dict[str, Any], run: Run) -> None:

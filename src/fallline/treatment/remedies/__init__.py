@@ -9,7 +9,9 @@ from fallline.treatment.remedies.biases import ForgetBias, OutputBias
 from fallline.treatment.remedies.clip import Clip
 from fallline.treatment.remedies.initialise import Initialise
 from fallline.treatment.remedies.insert_activation import InsertActivation
+from fallline.treatment.remedies.keep_graph import KeepGraph
 from fallline.treatment.remedies.learning_rate import LearningRate
+from fallline.treatment.remedies.loss import MatchLoss
 from fallline.treatment.remedies.modes import Modes
 from fallline.treatment.remedies.momentum import Momentum
 from fallline.treatment.remedies.normalise import Normalise
@@ -25,19 +27,24 @@ from fallline.treatment.remedies.shortcut import Shortcut
 from fallline.treatment.remedies.skip_non_finite import SkipNonFinite
 from fallline.treatment.remedies.skip_spikes import SkipSpikes
 from fallline.treatment.remedies.unit_variance import UnitVariance
+from fallline.treatment.remedies.use_gradient import Unfreeze, UseGradient
 from fallline.treatment.remedies.weight_decay import WeightDecay
 from fallline.treatment.remedies.zero_grad import ZeroGrad
 from fallline.treatment.remedy import Remedy
 
 COMMON: tuple[Remedy, ...] = (  # the mildest first
     ZeroGrad(),
+    UseGradient(),
     Register(),
+    Unfreeze(),
+    KeepGraph(),
     SkipNonFinite(),
     SkipSpikes(),
     Modes(),
     ScaleInputs(),
     ScaleTargets(),
     MatchShapes(),
+    MatchLoss(),
     OutputActivation(),
     InsertActivation(),
     WeightDecay(),

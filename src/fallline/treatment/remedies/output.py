@@ -25,7 +25,7 @@ class OutputActivation:
         """What stands last before the loss, replaced by what the loss expects."""
         outputs = [layer for layer in run.layers if layer.output]
         sights = [s.detail for s in run.sights if s.detail["kind"] is not None]
-        if not outputs or not sights:
+        if not outputs or not sights or _logarithm(sights[0]):
             return []
         ops = [op for op in sights[0]["ops"] if op not in VIEWS]
         last = next(
@@ -53,6 +53,11 @@ class OutputActivation:
         if args["to"] == "sigmoid":
             return f"After the last layer ({place}) write torch.sigmoid(…) instead of {args['instead_of']}."
         return f"Take {args['instead_of']} after the last layer ({place}) away; the loss gets what that layer gives."
+
+
+def _logarithm(sight: dict[str, Any]) -> bool:
+    """Whether the loss expects logarithms of probabilities: to leave softmax out would leave raw scores."""
+    return sight["kind"] == "kl" or (sight["kind"] == "nll" and "logsoftmax" not in sight["ops"])
 
 
 @dataclass(frozen=True)

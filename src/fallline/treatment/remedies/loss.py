@@ -1,0 +1,141 @@
+"""The arguments that a loss expects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+
+from fallline.diagnosis.finding import Finding, Prescription
+from fallline.record.run import Run
+from fallline.record.signs import PLACES
+from fallline.treatment.patient import Call, Patient
+
+SMALLEST = 1e-12  # probability whose logarithm is taken at least
+NONE = {"min": math.nan, "max": math.nan}  # of a target that was not seen
+SIGNED = {**PLACES, "soft_margin_loss": 1}  # losses on −1 and 1, and which argument holds these
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to give a loss what it expects."""
+
+    why: str
+    change: str  # what the user writes
+    calls: dict[str, Callable[[Call], Call]]  # for functions of torch.nn.functional, by their names
+
+
+def _on(place: int, name: str, change: Callable[[Any], Any]) -> Callable[[Call], Call]:
+    """Change one argument, given by its place or by its name."""
+
+    def changed(call: Call) -> Call:
+        function, args, kwargs = call
+        if name in kwargs:
+            return function, args, {**kwargs, name: change(kwargs[name])}
+        if len(args) > place:
+            return function, (*args[:place], change(args[place]), *args[place + 1 :]), kwargs
+        return function, args, {**kwargs, name: change(None)}
+
+    return changed
+
+
+def _log_softmax(scores: Tensor) -> Tensor:
+    return functional.log_softmax(scores, dim=min(1, scores.ndim - 1))
+
+
+def _log(probabilities: Tensor) -> Tensor:
+    return probabilities.clamp(min=SMALLEST).log()
+
+
+def _by_class(call: Call) -> Call:
+    """Cross entropy of what a regression on the number of the class got."""
+    _, (scores, numbers, *_), _ = call
+    return functional.cross_entropy, (scores, numbers.reshape(len(scores), -1)[:, 0].long()), {}
+
+
+WAYS = {
+    "log-softmax": Way(
+        "log_softmax of the scores in nll_loss",
+        "loss = F.cross_entropy(scores, target)  # log_softmax and nll_loss in one",
+        {"nll_loss": _on(0, "input", _log_softmax)},
+    ),
+    "log": Way(
+        "the logarithm of the probabilities in the loss",
+        "log_probabilities = F.log_softmax(scores, dim=1)  # instead of softmax: nll_loss and kl_div take logarithms",
+        {"nll_loss": _on(0, "input", _log), "kl_div": _on(0, "input", _log)},
+    ),
+    "signed": Way(
+        "labels of -1 and 1 for the loss",
+        "target = 2 * target - 1  # 0 and 1 become -1 and 1",
+        {name: _on(place, "target", lambda labels: 2 * labels - 1) for name, place in SIGNED.items()},
+    ),
+    "zero-one": Way(
+        "labels of 0 and 1 for the loss",
+        "target = (target + 1) / 2  # -1 and 1 become 0 and 1",
+        {"binary_cross_entropy_with_logits": _on(1, "target", lambda labels: (labels + 1) / 2)},
+    ),
+    "rate": Way(
+        "the rate itself in the Poisson loss",
+        "nn.PoissonNLLLoss(log_input=False)  # the model gives the rate, not its logarithm",
+        {"poisson_nll_loss": _on(2, "log_input", lambda _: False)},
+    ),
+    "classes": Way(
+        "cross entropy with the numbers of the classes",
+        "loss = F.cross_entropy(outputs, numbers)  # numbers: one whole number a sample, shape (N,), dtype int64",
+        dict.fromkeys(("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"), _by_class),
+    ),
+    "dim": Way(
+        "softmax over the classes",
+        "torch.softmax(scores, dim=-1)  # over the classes of a sample, not over the samples",
+        dict.fromkeys(("softmax", "log_softmax"), _on(1, "dim", lambda dim: -1 if dim == 0 else dim)),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MatchLoss:
+    """Give the loss what it is made for: logarithms of probabilities, labels of its kind, classes in their dimension.
+
+    The loss is another one afterwards, so a trial is held against a constant prediction under that, not against the
+    program as it is.
+    """
+
+    name: str = "match-loss"
+    treats: frozenset[str] = frozenset({"output-mismatch"})
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """The one way that fits what was seen at the loss."""
+        way = _way(run)
+        return [Prescription(self.name, {"way": way}, WAYS[way].why)] if way is not None else []
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """By surgery on the loss function's call."""
+        patient.surgery.calls.update(WAYS[args["way"]].calls)
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """The call of the loss, or what goes into it."""
+        return WAYS[args["way"]].change
+
+
+def _way(run: Run) -> str | None:
+    if any(event.detail["least"] == 0 for event in run.events_of("labels")):
+        return "signed"
+    sights = [sight.detail for sight in run.sights]
+    if not sights:
+        return None
+    kind, ops, targets = sights[0]["kind"], set(sights[0]["ops"]), [s.get("target", NONE) for s in sights]
+    least, most = min(t["min"] for t in targets), max(t["max"] for t in targets)
+    found = {
+        "dim": sights[0].get("softmax_dim") == 0,
+        "classes": bool(sights[0].get("numbered")),
+        "signed": kind == "soft-margin" and least == 0,
+        "zero-one": kind == "bce-logits" and (least, most) == (-1, 1),
+        "rate": kind is None and "exp" in ops,
+        "log": kind == "kl" or (kind == "nll" and "softmax" in ops and "logsoftmax" not in ops),
+        "log-softmax": kind == "nll" and ops.isdisjoint(("logsoftmax", "logsigmoid", "log")),
+    }
+    return next((way for way, fits in found.items() if fits), None)

@@ -1,0 +1,230 @@
+"""Remedies for the loop, the graph and the loss: under each, a sick loop trains as the cured one does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.autograd import Variable
+from torch.nn import functional as F
+
+from fallline.diagnosis.finding import Finding
+from fallline.record.run import Run
+from fallline.treatment.patient import Patient
+from fallline.treatment.remedies import BY_NAME
+
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+MSE: Loss = lambda model, x, y: F.mse_loss(model(x), y)  # noqa: E731
+
+
+class Guarded(nn.Module):
+    """Its encoder runs without gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.head = nn.Linear(4, 6), nn.Linear(6, 2)
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.encoder(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.encode(x))
+
+
+class Open(Guarded):
+    def encode(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.encoder(x))
+
+
+def data(low: int = 0, high: int = 2) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(8, 4, generator=generator), torch.randint(low, high, (8, 2), generator=generator).float()
+
+
+def trained(
+    loss: Loss,
+    name: str = "",
+    args: dict[str, Any] | None = None,
+    loop: str = "usual",
+    kind: type[nn.Module] = Open,
+) -> list[Tensor]:
+    """The weights after five updates, under a remedy."""
+    torch.manual_seed(0)
+    model, (x, y) = kind(), data()
+    if loop == "frozen":
+        model.requires_grad_(False)
+        model.head.requires_grad_(True)
+    patient = Patient()
+    if name:
+        BY_NAME[name].apply(patient, args or {})
+    with patient.operate():
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(5):
+            if loop in ("usual", "late", "frozen"):
+                optimizer.zero_grad()
+            loss(model, x, y).backward()
+            if loop == "cleared":
+                optimizer.zero_grad()
+            if loop != "late":
+                optimizer.step()
+        if loop == "late":
+            optimizer.step()
+    return [p.detach() for p in model.parameters()]
+
+
+def same(a: list[Tensor], b: list[Tensor]) -> bool:
+    return all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
+
+
+CUTS: dict[str, Loss] = {
+    "detach": lambda model, x, y: F.mse_loss(model(x).detach().requires_grad_(), y),
+    "data": lambda model, x, y: F.mse_loss(model(x).data.requires_grad_(), y),
+    "Variable": lambda model, x, y: F.mse_loss(Variable(model(x), requires_grad=True), y),
+    "Variable of data": lambda model, x, y: F.mse_loss(Variable(model(x).data, requires_grad=True), y),
+    "round": lambda model, x, y: F.mse_loss(model(x).round(), y),
+}
+
+
+@pytest.mark.filterwarnings("ignore:To copy construct")
+@pytest.mark.parametrize("cut", CUTS)
+def test_the_graph_is_kept_where_it_was_cut(cut: str) -> None:
+    assert not same(trained(CUTS[cut]), trained(MSE))
+    assert same(trained(CUTS[cut], "keep-graph", {"at": "tensors"}), trained(MSE))
+
+
+def test_samples_let_gradients_through() -> None:
+    def loss(model: nn.Module, x: Tensor, y: Tensor, method: str = "sample") -> Tensor:
+        torch.manual_seed(3)
+        laplace = getattr(torch.distributions.Laplace(model(x), 1.0), method)()
+        return F.mse_loss(getattr(torch.distributions.Normal(model(x), 1.0), method)((2,)).mean(0) + laplace, y)
+
+    cured = trained(lambda model, x, y: loss(model, x, y, "rsample"))
+    assert same(trained(loss, "keep-graph", {"at": "tensors"}), cured)
+    patient = Patient()
+    BY_NAME["keep-graph"].apply(patient, {"at": "tensors"})
+    with patient.operate():
+        assert torch.distributions.Categorical(torch.ones(3)).sample().dtype == torch.int64  # it has no other
+
+
+def test_parameters_are_detached_as_before() -> None:
+    weight = nn.Parameter(torch.ones(2))
+    patient = Patient()
+    BY_NAME["keep-graph"].apply(patient, {"at": "tensors"})
+    with patient.operate():
+        assert not weight.detach().requires_grad
+        assert not weight.data.requires_grad
+        with torch.no_grad():
+            assert not (weight * 2).detach().requires_grad
+        assert (weight * 2).shape == (2,)  # other attributes of a tensor are what they were
+
+
+def test_gradients_flow_through_a_module_that_forbids_them() -> None:
+    assert not same(trained(MSE, kind=Guarded), trained(MSE))
+    assert same(trained(MSE, "keep-graph", {"at": "layers"}, kind=Guarded), trained(MSE))
+    model, x = Guarded(), data()[0]
+    patient = Patient()
+    BY_NAME["keep-graph"].apply(patient, {"at": "layers"})
+    with patient.operate(), torch.no_grad():
+        assert not model(x).requires_grad  # an evaluation stays one
+    assert not model.encode(x).requires_grad  # and everything is put back
+
+
+def test_a_gradient_that_was_cleared_too_early_is_used() -> None:
+    assert same(trained(MSE, "use-gradient", {"order": "cleared"}, loop="cleared"), trained(MSE))
+
+
+def test_every_backward_gets_its_step() -> None:
+    assert same(trained(MSE, "use-gradient", {"order": "thrown"}, loop="late"), trained(MSE))
+
+
+def test_frozen_parameters_are_released() -> None:
+    """From the second update on: the first forward pass ran before the optimizer was met."""
+    frozen, released = trained(MSE, loop="frozen"), trained(MSE, "unfreeze", {"parameters": "encoder"}, loop="frozen")
+    assert not same(frozen[:2], released[:2])
+
+
+def picked(model: nn.Module, x: Tensor, change: Callable[[Tensor], Tensor], loss: Callable[..., Tensor]) -> Tensor:
+    return loss(change(model(x)), torch.tensor([0, 1] * 4))
+
+
+LOSSES: dict[str, tuple[str, Loss, Loss]] = {
+    "scores in nll_loss": (
+        "log-softmax",
+        lambda model, x, y: picked(model, x, lambda out: out, nn.NLLLoss()),
+        lambda model, x, y: picked(model, x, lambda out: out.log_softmax(1), F.nll_loss),
+    ),
+    "probabilities in nll_loss": (
+        "log",
+        lambda model, x, y: picked(model, x, lambda out: out.softmax(1), F.nll_loss),
+        lambda model, x, y: picked(model, x, lambda out: out.softmax(1).clamp(min=1e-12).log(), F.nll_loss),
+    ),
+    "softmax over the batch": (
+        "dim",
+        lambda model, x, y: picked(model, x, nn.LogSoftmax(dim=0), F.nll_loss),
+        lambda model, x, y: picked(model, x, nn.LogSoftmax(dim=1), F.nll_loss),
+    ),
+    "labels 0 and 1": (
+        "signed",
+        lambda model, x, y: nn.SoftMarginLoss()(model(x), y),
+        lambda model, x, y: F.soft_margin_loss(model(x), 2 * y - 1),
+    ),
+    "pairs": (
+        "signed",
+        lambda model, x, y: F.hinge_embedding_loss(model(x).square(), target=y),
+        lambda model, x, y: F.hinge_embedding_loss(model(x).square(), 2 * y - 1),
+    ),
+    "labels -1 and 1": (
+        "zero-one",
+        lambda model, x, y: nn.BCEWithLogitsLoss()(model(x), 2 * y - 1),
+        lambda model, x, y: F.binary_cross_entropy_with_logits(model(x), y),
+    ),
+    "a rate": (
+        "rate",
+        lambda model, x, y: nn.PoissonNLLLoss()(F.softplus(model(x)), y),
+        lambda model, x, y: F.poisson_nll_loss(F.softplus(model(x)), y, log_input=False),
+    ),
+    "numbers of classes": (
+        "classes",
+        lambda model, x, y: F.mse_loss(model(x), y[:, :1].expand(-1, 2)),
+        lambda model, x, y: F.cross_entropy(model(x), y[:, 0].long()),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LOSSES)
+def test_the_loss_gets_what_it_expects(case: str) -> None:
+    way, sick, cured = LOSSES[case]
+    assert not same(trained(sick), trained(cured))
+    assert same(trained(sick, "match-loss", {"way": way}), trained(cured))
+
+
+@pytest.mark.parametrize("case", LOSSES)
+def test_the_way_is_read_off_the_record(case: str, watched: Callable[..., Run]) -> None:
+    way, sick, _ = LOSSES[case]
+    torch.manual_seed(0)
+    model, (x, y) = Open(), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def train() -> None:
+        for _ in range(5):
+            optimizer.zero_grad()
+            sick(model, x, y).backward()
+            optimizer.step()
+
+    found = BY_NAME["match-loss"].propose(Finding("output-mismatch", "error", "", "", "", ""), watched(train))
+    assert [proposal.args["way"] for proposal in found] == [way]
+
+
+def test_a_loss_that_is_right_is_left_alone(watched: Callable[..., Run]) -> None:
+    model, (x, _) = Open(), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def train() -> None:
+        F.cross_entropy(model(x), torch.tensor([0, 1] * 4)).backward()
+        optimizer.step()
+
+    assert not BY_NAME["match-loss"].propose(Finding("output-mismatch", "error", "", "", "", ""), watched(train))
