@@ -379,6 +379,20 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -    loss = F.mse_loss(Variable(model(x).data, requires_grad=True), y)
 +    loss = F.mse_loss(model(x), y)
 """),
+    "a root": (at_loop("F.mse_loss(model(x), y)", "torch.sqrt(model(x) - y).mean()"), "keep-domain", {
+        "operation": "sqrt"}, """
+-    loss = torch.sqrt(model(x) - y).mean()
++    loss = torch.sqrt((model(x) - y).clamp(min=1e-08)).mean()
+"""),
+    "an angle": (at_loop("F.mse_loss(model(x), y)", "model(x).acos().mean()"), "keep-domain", {"operation": "acos"}, """
+-    loss = model(x).acos().mean()
++    loss = model(x).clamp(min=-0.999999, max=0.999999).acos().mean()
+"""),
+    "a broken power": (at_loop("F.mse_loss(model(x), y)", "(model(x) ** 0.5 - y ** 2).mean()"), "keep-domain", {
+        "operation": "pow"}, """
+-    loss = (model(x) ** 0.5 - y ** 2).mean()
++    loss = (model(x).clamp(min=1e-08) ** 0.5 - y ** 2).mean()
+"""),
     "no gradients by a decorator": (
         CLASS.replace("    def forward", "    @torch.no_grad()\n    def forward") + MADE + LOOP, "keep-graph",
         {"at": "layers"}, """
@@ -422,6 +436,9 @@ UNCLEAR: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "two cuts": (
         at_loop("model(x), y", "model(x.data).detach(), y.data"), "keep-graph", {"at": "tensors"}, "what cuts"),
     "nothing that forbids gradients": (USUAL, "keep-graph", {"at": "layers"}, "where the forward pass"),
+    "two roots": (
+        at_loop("model(x), y", "x.sqrt(), y.sqrt()"), "keep-domain", {"operation": "sqrt"}, "which sqrt"),
+    "a division": (at_loop("model(x), y", "x / y, y"), "keep-domain", {"operation": "div"}, "several ways"),
     "cleared elsewhere": (USUAL, "use-gradient", {"order": "cleared"}, "what clears"),
     "numbers of classes": (USUAL, "match-loss", {"way": "classes"}, "another shape"),
     "a loss that is called nowhere": (USUAL, "match-loss", {"way": "signed"}, "where the loss is called"),

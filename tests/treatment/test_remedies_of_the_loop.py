@@ -228,3 +228,42 @@ def test_a_loss_that_is_right_is_left_alone(watched: Callable[..., Run]) -> None
         optimizer.step()
 
     assert not BY_NAME["match-loss"].propose(Finding("output-mismatch", "error", "", "", "", ""), watched(train))
+
+
+DOMAINS: dict[str, tuple[Loss, str]] = {
+    "sqrt": (lambda model, x, y: torch.sqrt(y * model(x).square()).mean(), "sqrt"),
+    "method": (lambda model, x, y: (y * model(x).square()).sqrt().mean(), "sqrt"),
+    "negative": (lambda model, x, y: model(x).sqrt().mean(), "sqrt"),
+    "log": (lambda model, x, y: torch.log(F.relu(model(x))).mean(), "log"),
+    "pow": (lambda model, x, y: ((y * model(x).square()) ** 0.5).mean() + (model(x) ** 2).mean(), "pow"),
+    "exp": (lambda model, x, y: torch.exp(1e4 * model(x)).mean(), "exp"),
+    "div": (lambda model, x, y: (model(x) / F.relu(model(x))).mean(), "div"),
+    "reciprocal": (lambda model, x, y: (1 / F.relu(model(x))).mean(), "reciprocal"),
+    "acos": (lambda model, x, y: torch.acos(4 * model(x)).mean(), "acos"),
+}
+
+
+@pytest.mark.parametrize("case", DOMAINS)
+def test_an_argument_stays_in_its_domain(case: str, watched: Callable[..., Run]) -> None:
+    loss, operation = DOMAINS[case]
+    torch.manual_seed(0)
+    model, (x, y) = Open(), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-12)
+
+    def train() -> None:
+        optimizer.zero_grad()
+        loss(model, x, y).backward()
+        optimizer.step()
+
+    run = watched(train)
+    found = BY_NAME["keep-domain"].propose(Finding("non-finite", "error", "", "", "", ""), run)
+    assert [proposal.args["operation"] for proposal in found] == [operation]
+    patient = Patient()
+    BY_NAME["keep-domain"].apply(patient, found[0].args)
+    torch.manual_seed(0)
+    fresh = Open()
+    with patient.operate():
+        value = loss(fresh, x, y)
+        value.backward()
+    assert torch.isfinite(value)
+    assert all(torch.isfinite(p.grad).all() for p in fresh.parameters() if p.grad is not None)

@@ -11,7 +11,7 @@ from typing import Any
 
 from fallline.diagnosis.finding import Prescription
 from fallline.record.run import Run
-from fallline.treatment.edits import data, gradient, loop, loss, network, optimizers, start
+from fallline.treatment.edits import data, domain, gradient, loop, loss, network, optimizers, start
 from fallline.treatment.edits.script import Script, Unclear
 
 EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
@@ -20,6 +20,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "unfreeze": gradient.unfreeze,
     "keep-graph": gradient.keep_graph,
     "register-parameters": optimizers.register,
+    "keep-domain": domain.keep,
     "skip-non-finite": loop.skip_non_finite,
     "skip-spikes": loop.skip_spikes,
     "mode": network.mode,

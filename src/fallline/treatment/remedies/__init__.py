@@ -9,6 +9,7 @@ from fallline.treatment.remedies.biases import ForgetBias, OutputBias
 from fallline.treatment.remedies.clip import Clip
 from fallline.treatment.remedies.initialise import Initialise
 from fallline.treatment.remedies.insert_activation import InsertActivation
+from fallline.treatment.remedies.keep_domain import KeepDomain
 from fallline.treatment.remedies.keep_graph import KeepGraph
 from fallline.treatment.remedies.learning_rate import LearningRate
 from fallline.treatment.remedies.loss import MatchLoss
@@ -38,6 +39,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     Register(),
     Unfreeze(),
     KeepGraph(),
+    KeepDomain(),
     SkipNonFinite(),
     SkipSpikes(),
     Modes(),

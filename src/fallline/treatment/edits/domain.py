@@ -1,0 +1,40 @@
+"""The edit that keeps an argument in an operation's domain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from fallline.record.run import Run
+from fallline.treatment.edits.arguments import number
+from fallline.treatment.edits.script import Script, Unclear
+from fallline.treatment.remedies.keep_domain import DIVISIONS, clamp
+
+
+def keep(script: Script, args: dict[str, Any], run: Run) -> None:
+    """``clamp`` around the argument of the operation, where it is written in one place."""
+    operation = args["operation"]
+    if operation in DIVISIONS:
+        raise Unclear("a divisor may be kept from 0 in several ways")
+    functions = [call for call in script.calls({f"torch.{operation}"}.__contains__) if call.args]
+    methods = [call for call in script.methods(operation) if not script.qualified(call.func)]
+    powers = [node for node in script.all(cst.BinaryOperation) if operation == "pow" and _broken(node)]
+    found: list[cst.BaseExpression] = [call.args[0].value for call in functions]
+    found += [call.func.value for call in methods if isinstance(call.func, cst.Attribute)]
+    found += [node.left for node in powers]
+    if len(found) != 1:
+        raise Unclear(f"it is not plain which {operation} it is")
+
+    def clamped(old: cst.BaseExpression) -> cst.BaseExpression:
+        plain = isinstance(old, (cst.Name, cst.Attribute, cst.Subscript, cst.Call)) or old.lpar
+        code = script.code(old) if plain else f"({script.code(old)})"
+        return cst.parse_expression(code + clamp(operation))
+
+    script.replace(found[0], clamped)
+
+
+def _broken(node: cst.BinaryOperation) -> bool:
+    """Whether this is a power with an exponent that is no whole number."""
+    exponent = number(node.right) if isinstance(node.operator, cst.Power) else 1.0
+    return exponent is not None and exponent != int(exponent)

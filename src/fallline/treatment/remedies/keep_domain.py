@@ -1,0 +1,93 @@
+"""Arguments kept where an operation is finite, with a finite slope."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fallline.diagnosis.finding import Finding, Prescription
+from fallline.record.run import Run
+from fallline.treatment.patient import Call, Patient
+
+LEAST = 1e-8  # what a positive argument is raised to
+MOST = 80.0  # exponent below which exp is finite in float32
+WITHIN = 1e-6  # distance from −1 and 1, beyond which acos has no value and at which it has no slope
+DIVISIONS = ("div", "reciprocal")
+DOMAINS: dict[str, tuple[float | None, float | None]] = {  # of each operation in the graph, by its name there
+    **dict.fromkeys(("sqrt", "rsqrt", "log", "log2", "log10", "pow"), (LEAST, None)),
+    "log1p": (LEAST - 1, None),
+    "exp": (None, MOST),
+    **dict.fromkeys(DIVISIONS, (LEAST, None)),
+    **dict.fromkeys(("acos", "asin", "atanh"), (WITHIN - 1, 1 - WITHIN)),
+}
+CALLED = {  # where it is not the operation's own name, and that with an underscore
+    "pow": ("pow", "__pow__"), "div": ("div", "true_divide", "__truediv__"),
+    "reciprocal": ("reciprocal", "__rdiv__"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class KeepDomain:
+    """Clamp what goes into the operation in which NaN or Inf was born."""
+
+    name: str = "keep-domain"
+    treats: frozenset[str] = frozenset({"non-finite"})
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """Where the operation is known, and has such a domain."""
+        event = next(run.events_of("non-finite"), None)
+        detail = event.detail if event is not None else {}
+        operation = str(detail.get("operation") or detail.get("suspect", ""))
+        if operation not in DOMAINS or detail.get("origin") in ("data", "parameter"):
+            return []
+        return [Prescription(self.name, {"operation": operation}, f"{_bounds(operation)} in {operation}")]
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """By surgery on every call of the operation."""
+        operation = args["operation"]
+        low, high = DOMAINS[operation]
+        inside = _from_zero if operation in DIVISIONS else functools.partial(torch.clamp, min=low, max=high)
+        for name in CALLED.get(operation, (operation, f"{operation}_")):
+            patient.surgery.calls[name] = functools.partial(_kept, inside, int(operation == "div"))
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """What to write around the argument."""
+        operation = args["operation"]
+        if operation in DIVISIONS:
+            return f"Write a / b.clamp(min={LEAST:g}) for a / b where b can be 0, or mask before dividing."
+        if operation == "pow":
+            return f"Write x.clamp(min={LEAST:g}) ** p for x ** p."
+        return f"Write torch.{operation}(x{clamp(operation)}) for torch.{operation}(x)."
+
+
+def _bounds(operation: str) -> str:
+    low, high = DOMAINS[operation]
+    if operation in DIVISIONS:
+        return f"no divisor nearer to 0 than {LEAST:g}"
+    ends = [f"{word} {end:g}" for word, end in (("below", low), ("above", high)) if end is not None]
+    return f"nothing {' or '.join(ends)}"
+
+
+def clamp(operation: str) -> str:
+    """How the argument is written to stay where it should."""
+    low, high = DOMAINS[operation]
+    ends = [f"{name}={end:g}" for name, end in (("min", low), ("max", high)) if end is not None]
+    return f".clamp({', '.join(ends)})"
+
+
+def _kept(inside: Callable[[Tensor], Tensor], place: int, call: Call) -> Call:
+    function, args, kwargs = call
+    argument, other = (args[place] if len(args) > place else None), (args[1] if len(args) > 1 else None)
+    squared = function.__name__ in CALLED["pow"] and isinstance(other, (int, float)) and other in (1, 2, 3, 4)
+    if squared or not isinstance(argument, Tensor) or not argument.is_floating_point():
+        return call
+    return function, (*args[:place], inside(argument), *args[place + 1 :]), kwargs
+
+
+def _from_zero(divisor: Tensor) -> Tensor:
+    return torch.where(divisor.detach().abs() < LEAST, LEAST, divisor)
