@@ -244,8 +244,8 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "output bias of one number": (USUAL, "output-bias", {"bias": "2.bias", "values": [12.5]}, """
 +nn.init.constant_(model[2].bias, 12.5)
 """),
-    "forget gate": (USUAL, "forget-bias", {"biases": {"lstm.bias_ih_l0": 16}}, """
-+nn.init.ones_(model.lstm.bias_ih_l0[16:32])
+    "forget gate": (USUAL, "forget-bias", {"biases": {"lstm.bias_ih_l0": 16}, "value": 1.0}, """
++nn.init.constant_(model.lstm.bias_ih_l0[16:32], 1)
 """),
     "warm-up": (USUAL, "warm-up", {"steps": 20}, """
 +warm_up = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=1 / 20, total_iters=19)

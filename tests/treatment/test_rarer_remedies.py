@@ -315,27 +315,28 @@ class Memory(nn.Module):
         return last
 
 
-def test_the_forget_gate_starts_open(watched: Callable[..., Run]) -> None:
+@pytest.mark.parametrize(("cell", "value"), [(nn.LSTM, 1.0), (nn.GRU, 4.0)])
+def test_the_forget_gate_starts_open(cell: type[nn.RNNBase], value: float, watched: Callable[..., Run]) -> None:
     x, y = normal(16, 40, 1), normal(16, 1, seed=1)
-    run = watched(lambda: train(Memory(nn.LSTM), [(x, y)] * 2))
-    proposed = BY_NAME["forget-bias"].propose(finding("vanishing-gradient"), run)[0]
-    assert proposed.args == {"biases": {"cell.bias_ih_l0": 12}}
+    run = watched(lambda: train(Memory(cell), [(x, y)] * 2))
+    proposals = BY_NAME["forget-bias"].propose(finding("vanishing-gradient"), run)
+    assert [p.args for p in proposals] == [{"biases": {"cell.bias_ih_l0": 12}, "value": dose} for dose in (1.0, 4.0)]
+    args = next(p.args for p in proposals if p.args["value"] == value)
     slopes = []
     for treated in (False, True):
-        model = Memory(nn.LSTM)
+        model = Memory(cell)
         steps = x.clone().requires_grad_()
-        with under("forget-bias", proposed.args) if treated else ExitStack():
+        with under("forget-bias", args) if treated else ExitStack():
             model(steps).sum().backward()
         assert steps.grad is not None
         slopes.append(steps.grad[:, 0].norm().item())
     biases = dict(model.cell.named_parameters())
     both = biases["bias_ih_l0"] + biases["bias_hh_l0"]
-    assert (both[12:24] == 1).all()
-    assert not (both[:12] == 1).any()
+    assert (both[12:24] == value).all()
+    assert not (both[:12] == value).any()
     assert slopes[1] > 100 * slopes[0]  # after forty steps the first input still counts
 
 
-@pytest.mark.parametrize("cell", [nn.GRU, nn.RNN])
-def test_other_cells_have_no_forget_gate(cell: type[nn.RNNBase], watched: Callable[..., Run]) -> None:
-    run = watched(lambda: train(Memory(cell), [(normal(4, 5, 1), normal(4, 1))] * 2))
+def test_a_plain_cell_has_no_such_gate(watched: Callable[..., Run]) -> None:
+    run = watched(lambda: train(Memory(nn.RNN), [(normal(4, 5, 1), normal(4, 1))] * 2))
     assert BY_NAME["forget-bias"].propose(finding("vanishing-gradient"), run) == []

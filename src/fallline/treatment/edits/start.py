@@ -51,9 +51,9 @@ def output_bias(script: Script, args: dict[str, Any], run: Run) -> None:
 
 
 def forget_bias(script: Script, args: dict[str, Any], run: Run) -> None:
-    """A line for each layer of the LSTM after the model is made."""
-    ones, model = script.spelled("torch.nn.init.ones_"), places.model(script, run)
-    lines = [f"{ones}({layers.attribute(model, name)}[{n}:{2 * n}])" for name, n in args["biases"].items()]
+    """A line for each recurrent layer after the model is made."""
+    fill, model, value = script.spelled("torch.nn.init.constant_"), places.model(script, run), args["value"]
+    lines = [f"{fill}({layers.attribute(model, name)}[{n}:{2 * n}], {value:g})" for name, n in args["biases"].items()]
     places.once_made(script, run, *lines)
 
 

@@ -17,7 +17,8 @@ from fallline.treatment.patient import Patient
 from fallline.treatment.remedies import layers
 
 ABOVE = 1.5  # times the loss of a constant prediction that the first loss must be
-GATES = 4  # parts of an LSTM's bias: input, forget, cell, output
+GATES = (4, 3)  # parts of an LSTM's bias: input, forget, cell, output; of a GRU's: reset, update, new
+KEPT = (1.0, 4.0)  # bias of the gate that keeps the state: it is kept for about eᵇ steps
 
 
 @dataclass(frozen=True)
@@ -58,33 +59,40 @@ class OutputBias:
 
 @dataclass(frozen=True)
 class ForgetBias:
-    """Start an LSTM's forget gate open, by a bias of one (Gers et al. 2000; Jozefowicz et al. 2015)."""
+    """Start the gate that keeps the state open: the forget gate of an LSTM, the update gate of a GRU.
+
+    By a bias of one (Gers et al. 2000; Jozefowicz et al. 2015), or for a longer memory by its logarithm (Tallec and
+    Ollivier 2018).
+    """
 
     name: str = "forget-bias"
     treats: frozenset[str] = frozenset({"vanishing-gradient"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
-        """For every layer of ``nn.LSTM``, told by the sizes of its tensors."""
+        """For every layer of ``nn.LSTM`` or ``nn.GRU``, told by the sizes of its tensors."""
         sizes = {p.name: p.numel for p in run.parameters}
         found = {}
         for name, numel in sizes.items():
             weight = sizes.get(name.replace("bias_ih_l", "weight_hh_l"), 0)
-            if "bias_ih_l" in name and GATES * (weight // numel) == numel and weight % numel == 0:
-                found[name] = numel // GATES
-        if not found:
-            return []
-        return [Prescription(self.name, {"biases": found}, "the LSTM's forget gate starts open (bias 1)")]
+            units = weight // numel
+            if "bias_ih_l" in name and weight % numel == 0 and numel in [gates * units for gates in GATES]:
+                found[name] = units
+        why = "the gate that keeps the recurrent state starts open"
+        return [
+            Prescription(self.name, {"biases": found, "value": value}, f"{why} (bias {value:g})")
+            for value in KEPT if found
+        ]  # fmt: skip
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Overwrite the gate's part of both biases, which are added."""
         for name, units in args["biases"].items():
-            patient.when_ready([name], functools.partial(_open, int(units), 1.0))
+            patient.when_ready([name], functools.partial(_open, int(units), args["value"]))
             patient.when_ready([name.replace("bias_ih", "bias_hh")], functools.partial(_open, int(units), 0.0))
 
     def change(self, args: dict[str, Any], run: Run) -> str:
-        """A line for each layer of the LSTM."""
+        """A line for each recurrent layer."""
         lines = [
-            f"torch.nn.init.ones_({layers.attribute('model', name)}[{units}:{2 * units}])"
+            f"torch.nn.init.constant_({layers.attribute('model', name)}[{units}:{2 * units}], {args['value']:g})"
             for name, units in args["biases"].items()
         ]
         return "# once, after the model is made\n" + "\n".join(lines)
