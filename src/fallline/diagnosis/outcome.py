@@ -170,7 +170,9 @@ def _drifts(training: Training) -> bool:
     means, variances = (np.array([t[name] for t in targets]) for name in ("mean", "variance"))
     late = max(3, len(targets) // 20)  # most are of the first updates
     shift = abs(np.median(means[-late:]) - np.median(means[: len(means) // 2]))
-    noise = max(float(np.median(np.abs(np.diff(means)))), DRIFT * math.sqrt(max(0.0, float(np.nanmedian(variances)))))
+    known = variances[np.isfinite(variances)]
+    spread = math.sqrt(float(np.median(known))) if len(known) else 0.0
+    noise = max(float(np.median(np.abs(np.diff(means)))), DRIFT * spread)
     return bool(shift > 3 * noise)
 
 

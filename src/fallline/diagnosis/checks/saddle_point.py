@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from fallline.diagnosis.finding import Finding, text
 from fallline.diagnosis.landscape import Landscape, ask, pace
 from fallline.diagnosis.outcome import drawn_in, judge
 from fallline.record.run import Run, Training
+
+LEAVING = math.log(1e7)  # from a distance of rounding to one of the size of the weights
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,8 @@ class SaddlePoint:
 
     A Ritz value of Lanczos is never below the smallest eigenvalue, so a negative one proves the saddle, and its vector
     is the witness. From a distance δ a direction of curvature −λ is left within about
-    :math:`\ln(1/\delta) / \ln(1 + \eta\lambda)` updates.
+    :math:`\ln(1/\delta) / \ln(1 + \eta\lambda)` updates: a training that felt it and stayed for much longer stands at
+    no saddle, but where the curvature of every batch is another.
     """
 
     code: str = "saddle-point"
@@ -24,6 +28,8 @@ class SaddlePoint:
     rest: float = 1e-6  # of the loss; below it descent has stopped, whatever it had reached before
     explained: float = 0.9  # of the trivial loss
     late: float = 0.2  # of the run, before which a look says nothing about its end
+    touched: float = 1e-10  # of the squared gradient that must lie along the direction, for descent feels it
+    patience: float = 3.0  # times the updates in which it is left: who is still there stands on the noise of batches
 
     def look(self, run: Run) -> Finding | None:
         return ask(run, self._judge)
@@ -36,7 +42,9 @@ class SaddlePoint:
         arrived = outcome.flat and look.one_step < self.rest and outcome.explained < self.explained
         if not (arrived or (outcome.idle and late)) or not look.negative or look.one_step >= self.step:
             return None
-        rate = pace(training)
+        growth = 1 + pace(training) * abs(look.smallest)
+        if self._stayed(training, look, growth):
+            return None
         where = ", ".join(f"{name} ({100 * share:.0f} %)" for name, share in look.witness.items() if share > 0.05)
         return Finding(
             self.code, "error", "saddle point",
@@ -52,6 +60,12 @@ class SaddlePoint:
             (look.step, int(training.steps["step"][-1])),
             {
                 "smallest": look.smallest, "largest": look.largest, "gradient": look.gradient,
-                "one_step": look.one_step, "growth": 1 + rate * abs(look.smallest) if rate > 0 else float("nan"),
+                "one_step": look.one_step, "growth": growth if growth > 1 else math.nan,
             },
         )  # fmt: skip
+
+    def _stayed(self, training: Training, look: Landscape, growth: float) -> bool:
+        """Whether the second half of the updates was enough to leave a saddle of this growth several times."""
+        felt = float(look.weights[0]) > self.touched * float(look.weights.sum())
+        left = LEAVING / math.log(growth) if growth > 1 else math.inf
+        return felt and len(training.loss) / 2 > self.patience * left

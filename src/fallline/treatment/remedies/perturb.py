@@ -18,6 +18,7 @@ NOISE = (0.1, 1.0)  # standard deviations of what is added: at a saddle, and whe
 SEARCH = 0.4  # share of the updates that the search for a start takes
 SPREAD = 1.0  # standard deviation of the logarithm of the factor on every parameter
 SHIFT = 0.5  # standard deviation of what is added to it
+TURNED = 0.25  # share of the numbers that a random start puts to the other side of zero
 FEW = 64  # parameters up to which a random search is worth its time
 
 
@@ -58,7 +59,7 @@ class Search:
     """A better start for a model of few parameters: the best of many random ones, by their loss, is descended from."""
 
     name: str = "search-start"
-    treats: frozenset[str] = frozenset({"local-minimum"})
+    treats: frozenset[str] = frozenset({"local-minimum", "plateau"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """One dose: a share of the program's own updates is spent on the search."""
@@ -106,6 +107,7 @@ class Search:
             f"with torch.no_grad():  # before training: the best of {args['starts']} random starts\n"
             f"    for _ in range({args['starts']}):\n"
             "        for p, s in zip(model.parameters(), start):\n"
+            f"            s = torch.where(torch.rand_like(s) < {TURNED:g}, -s, s)\n"
             f"            p.copy_(s * torch.exp({SPREAD:g} * torch.randn_like(s)) + {SHIFT:g} * torch.randn_like(s))\n"
             "        values = [p.clone() for p in model.parameters()]\n"
             "        tried.append((float(criterion(model(x), y)), values))\n"
@@ -128,4 +130,5 @@ def _shake(seed: int, size: float, tensors: list[Tensor]) -> None:
 
 def _elsewhere(origin: Tensor, generator: torch.Generator) -> Tensor:
     factor, shift = (torch.randn(origin.shape, generator=generator).to(origin) for _ in range(2))
-    return origin * torch.exp(SPREAD * factor) + SHIFT * shift
+    turned = torch.rand(origin.shape, generator=generator).to(origin) < TURNED
+    return torch.where(turned, -origin, origin) * torch.exp(SPREAD * factor) + SHIFT * shift

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from fallline.diagnosis.finding import Finding, Prescription
+from fallline.record import names
 from fallline.record.run import Run
 from fallline.treatment.patient import Patient
 from fallline.treatment.remedies import layers
@@ -27,29 +27,32 @@ class Register:
         missing = [p for p in run.parameters if p.model and p.id not in known]
         if not missing or not any(o.id for o in run.optimizers):
             return []
-        names = [p.name for p in missing]
+        listed = [p.name for p in missing]
         hidden = any(not p.registered for p in missing)
         why = "keep the layers in nn.ModuleList, so that model.parameters() holds them" if hidden else (
             "give all parameters of the model to the optimizer"
         )  # fmt: skip
-        return [Prescription(self.name, {"parameters": names, "hidden": hidden}, why)]
+        return [Prescription(self.name, {"parameters": listed, "hidden": hidden}, why)]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
-        """Add them to the first optimizer as soon as both can be found."""
-        found: list[Tensor] = []
+        """Add them to the optimizer that steps when they have a gradient and are in none."""
+        waiting = [args["parameters"]]
 
         def add(optimizer: Optimizer) -> None:
-            if found:
-                optimizer.add_param_group({"params": list(found)})
-                found.clear()
+            found = names.find_parameters(waiting[0]) if waiting else None
+            met = [o for reference in patient.optimizers if (o := reference()) is not None]
+            held = {id(p) for o in met for group in o.param_groups for p in group["params"]}
+            new = [p for p in found or () if p.grad is not None and id(p) not in held]
+            if new:
+                optimizer.add_param_group({"params": new})
+                waiting.clear()
 
-        patient.when_ready(args["parameters"], found.extend)
         patient.around_step(add, lambda optimizer: optimizer.zero_grad())  # a loop may clear only what it knows
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Where the parameters have to go."""
-        names = layers.listed(args["parameters"])
+        listed = layers.listed(args["parameters"])
         if args["hidden"]:
             owner = args["parameters"][0].partition("[")[0]
-            return f"self.{owner} = nn.ModuleList(…)  # instead of a plain list; it holds {names}"
-        return f"Make the optimizer after the model, with all of its parameters; missing are {names}."
+            return f"self.{owner} = nn.ModuleList(…)  # instead of a plain list; it holds {listed}"
+        return f"Make the optimizer after the model, with all of its parameters; missing are {listed}."
