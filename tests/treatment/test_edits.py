@@ -393,6 +393,11 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -    loss = (model(x) ** 0.5 - y ** 2).mean()
 +    loss = (model(x).clamp(min=1e-08) ** 0.5 - y ** 2).mean()
 """),
+    "an infinity": (
+        at_loop("model(x), y", "model(x) + mask * float('-inf'), y"), "keep-domain", {"operation": "mul"}, """
+-    loss = F.mse_loss(model(x) + mask * float('-inf'), y)
++    loss = F.mse_loss(model(x) + mask * -1e+09, y)
+"""),
     "no gradients by a decorator": (
         CLASS.replace("    def forward", "    @torch.no_grad()\n    def forward") + MADE + LOOP, "keep-graph",
         {"at": "layers"}, """

@@ -254,3 +254,23 @@ def test_samples_may_be_columns(name: str) -> None:
             outputs.append(product())
     assert torch.allclose(*outputs)
     assert not torch.allclose(outputs[0], x @ w.T)
+
+
+def test_a_closure_is_treated_too() -> None:
+    net, (x, y) = network(nn.Sigmoid()), data()
+    other = network(nn.ReLU())
+    for model, weights in ((net, (net[0], net[2])), (other, ())):
+        patient = Patient()
+        for layer in weights:
+            patient.surgery.edit(layer.weight).activation = ACTIVATIONS["relu"]
+        with patient.operate():
+            optimizer = torch.optim.LBFGS(model.parameters(), max_iter=3)
+
+            def closure(model: nn.Module = model, optimizer: torch.optim.Optimizer = optimizer) -> float:
+                optimizer.zero_grad()
+                loss = F.mse_loss(model(x), y)
+                loss.backward()
+                return loss.item()
+
+            optimizer.step(closure)
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), other.parameters(), strict=True))

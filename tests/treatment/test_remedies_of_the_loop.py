@@ -239,6 +239,15 @@ DOMAINS: dict[str, tuple[Loss, str]] = {
     "exp": (lambda model, x, y: torch.exp(1e4 * model(x)).mean(), "exp"),
     "div": (lambda model, x, y: (model(x) / F.relu(model(x))).mean(), "div"),
     "reciprocal": (lambda model, x, y: (1 / F.relu(model(x))).mean(), "reciprocal"),
+    "mul": (lambda model, x, y: (model(x) + y * float("-inf")).softmax(1).square().mean(), "softmax"),
+    "softmax": (
+        lambda model, x, y: model(x).masked_fill(x[:, :1] > -9, float("-inf")).softmax(1).square().mean(),
+        "softmax",
+    ),
+    "log_softmax": (
+        lambda model, x, y: F.log_softmax(model(x) - torch.inf, dim=1).clamp(min=-9).mean(),
+        "logsoftmax",
+    ),
     "acos": (lambda model, x, y: torch.acos(4 * model(x)).mean(), "acos"),
 }
 
@@ -267,3 +276,21 @@ def test_an_argument_stays_in_its_domain(case: str, watched: Callable[..., Run])
         value.backward()
     assert torch.isfinite(value)
     assert all(torch.isfinite(p.grad).all() for p in fresh.parameters() if p.grad is not None)
+
+
+def test_the_optimizer_divides_as_before() -> None:
+    weights = []
+    for name in ("", "keep-domain"):
+        torch.manual_seed(0)
+        model, (x, y) = Open(), data()
+        patient = Patient()
+        if name:
+            BY_NAME[name].apply(patient, {"operation": "sqrt"})
+        with patient.operate():
+            optimizer = torch.optim.Adam(model.parameters(), lr=0.1, foreach=False)
+            for _ in range(3):
+                optimizer.zero_grad()
+                (1e-3 * MSE(model, x, y)).backward()
+                optimizer.step()
+        weights.append([p.detach() for p in model.parameters()])
+    assert same(*weights)

@@ -67,6 +67,7 @@ class Surgery(TorchFunctionMode):
         self.calls: dict[str, Callable[[Call], Call]] = {}  # what becomes of calls of a function, by its name
         self.dropout: float | None = None  # share that every dropout drops, instead of the program's own
         self.group_norm = False  # instead of batch norm
+        self.resting = False  # while an optimizer steps
         self.evaluate = False  # without gradients no dropout, and batch norm by its running statistics
         self._current: int | None = None
 
@@ -82,6 +83,8 @@ class Surgery(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
+        if self.resting:
+            return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         if name in self.calls:
             func, args, kwargs = self.calls[name]((func, args, kwargs))
@@ -339,9 +342,10 @@ class Patient:
             update(parameters)
         for before in self._before_step:
             before(optimizer)
+        self.surgery.resting = not (kwargs.get("closure") or any(args[1:]))  # a closure is the program's forward pass
 
     def _step_ends(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        self.waiting = False
+        self.waiting = self.surgery.resting = False
         for act in self._after_step:
             act(optimizer)
 

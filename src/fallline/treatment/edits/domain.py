@@ -9,7 +9,7 @@ import libcst as cst
 from fallline.record.run import Run
 from fallline.treatment.edits.arguments import number
 from fallline.treatment.edits.script import Script, Unclear
-from fallline.treatment.remedies.keep_domain import DIVISIONS, clamp
+from fallline.treatment.remedies.keep_domain import DIVISIONS, HUGE, MASKS, clamp
 
 
 def keep(script: Script, args: dict[str, Any], run: Run) -> None:
@@ -17,6 +17,9 @@ def keep(script: Script, args: dict[str, Any], run: Run) -> None:
     operation = args["operation"]
     if operation in DIVISIONS:
         raise Unclear("a divisor may be kept from 0 in several ways")
+    if operation in MASKS:
+        _finite(script)
+        return
     functions = [call for call in script.calls({f"torch.{operation}"}.__contains__) if call.args]
     methods = [call for call in script.methods(operation) if not script.qualified(call.func)]
     powers = [node for node in script.all(cst.BinaryOperation) if operation == "pow" and _broken(node)]
@@ -32,6 +35,16 @@ def keep(script: Script, args: dict[str, Any], run: Run) -> None:
         return cst.parse_expression(code + clamp(operation))
 
     script.replace(found[0], clamped)
+
+
+def _finite(script: Script) -> None:
+    """A large number for the one infinity."""
+    infinite = [call for call in script.all(cst.Call) if script.code(call.func) == "float" and call.args]
+    infinite = [call for call in infinite if "inf" in script.code(call.args[0].value)]
+    if len(infinite) != 1:
+        raise Unclear("it is not plain where the infinity is written")
+    sign = "-" if "-" in script.code(infinite[0].args[0].value) else ""
+    script.replace(infinite[0], f"{sign}{HUGE:g}")
 
 
 def _broken(node: cst.BinaryOperation) -> bool:

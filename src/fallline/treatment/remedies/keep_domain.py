@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +16,23 @@ from fallline.treatment.patient import Call, Patient
 
 LEAST = 1e-8  # what a positive argument is raised to
 MOST = 80.0  # exponent below which exp is finite in float32
+HUGE = 1e9  # what stands for infinity in a mask: its product with 0 is 0, and a softmax of nothing else is uniform
 WITHIN = 1e-6  # distance from −1 and 1, beyond which acos has no value and at which it has no slope
 DIVISIONS = ("div", "reciprocal")
+MASKS = ("mul", "softmax", "logsoftmax")
 DOMAINS: dict[str, tuple[float | None, float | None]] = {  # of each operation in the graph, by its name there
     **dict.fromkeys(("sqrt", "rsqrt", "log", "log2", "log10", "pow"), (LEAST, None)),
     "log1p": (LEAST - 1, None),
     "exp": (None, MOST),
     **dict.fromkeys(DIVISIONS, (LEAST, None)),
     **dict.fromkeys(("acos", "asin", "atanh"), (WITHIN - 1, 1 - WITHIN)),
-}
-CALLED = {  # where it is not the operation's own name, and that with an underscore
+    "mul": (-HUGE, HUGE),
+    "softmax": (-HUGE, None), "logsoftmax": (-HUGE, None),
+}  # fmt: skip
+CALLED = {  # where it is not the operation's own name
     "pow": ("pow", "__pow__"), "div": ("div", "true_divide", "__truediv__"),
-    "reciprocal": ("reciprocal", "__rdiv__"),
+    "reciprocal": ("reciprocal", "__rdiv__"), "mul": ("mul", "__mul__", "__rmul__"),
+    "logsoftmax": ("log_softmax",),
 }  # fmt: skip
 
 
@@ -48,12 +53,13 @@ class KeepDomain:
         return [Prescription(self.name, {"operation": operation}, f"{_bounds(operation)} in {operation}")]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
-        """By surgery on every call of the operation."""
-        operation = args["operation"]
-        low, high = DOMAINS[operation]
-        inside = _from_zero if operation in DIVISIONS else functools.partial(torch.clamp, min=low, max=high)
-        for name in CALLED.get(operation, (operation, f"{operation}_")):
-            patient.surgery.calls[name] = functools.partial(_kept, inside, int(operation == "div"))
+        """By surgery on every call of the operation; what is masked by infinity goes through several."""
+        for operation in MASKS if args["operation"] in MASKS else (args["operation"],):
+            low, high = DOMAINS[operation]
+            inside = _from_zero if operation in DIVISIONS else functools.partial(torch.clamp, min=low, max=high)
+            places = {"div": (1,), "mul": (0, 1)}.get(operation, (0,))
+            for name in CALLED.get(operation, (operation,)):
+                patient.surgery.calls[name] = functools.partial(_kept, inside, places)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """What to write around the argument."""
@@ -62,6 +68,8 @@ class KeepDomain:
             return f"Write a / b.clamp(min={LEAST:g}) for a / b where b can be 0, or mask before dividing."
         if operation == "pow":
             return f"Write x.clamp(min={LEAST:g}) ** p for x ** p."
+        if operation in MASKS:
+            return f"Write {HUGE:g} for float('inf') in the mask: 0 times infinity is NaN."
         return f"Write torch.{operation}(x{clamp(operation)}) for torch.{operation}(x)."
 
 
@@ -80,13 +88,19 @@ def clamp(operation: str) -> str:
     return f".clamp({', '.join(ends)})"
 
 
-def _kept(inside: Callable[[Tensor], Tensor], place: int, call: Call) -> Call:
+def _kept(inside: Callable[[Tensor], Tensor], places: Sequence[int], call: Call) -> Call:
     function, args, kwargs = call
-    argument, other = (args[place] if len(args) > place else None), (args[1] if len(args) > 1 else None)
-    squared = function.__name__ in CALLED["pow"] and isinstance(other, (int, float)) and other in (1, 2, 3, 4)
-    if squared or not isinstance(argument, Tensor) or not argument.is_floating_point():
+    whole = function.__name__ in CALLED["pow"] and args[1:] and args[1] in (1, 2, 3, 4)
+    if whole:
         return call
-    return function, (*args[:place], inside(argument), *args[place + 1 :]), kwargs
+    changed = [_inside(inside, value) if place in places else value for place, value in enumerate(args)]
+    return function, changed, kwargs
+
+
+def _inside(inside: Callable[[Tensor], Tensor], value: Any) -> Any:
+    if isinstance(value, float):
+        return max(-HUGE, min(HUGE, value))
+    return inside(value) if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
 def _from_zero(divisor: Tensor) -> Tensor:
