@@ -379,6 +379,11 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -    loss = F.mse_loss(Variable(model(x).data, requires_grad=True), y)
 +    loss = F.mse_loss(model(x), y)
 """),
+    "a schedule": (
+        USUAL.replace(LOOP, "s = torch.optim.lr_scheduler.StepLR(optimizer, 9)\n" + LOOP + "    s.step()\n"),
+        "hold-rate", {}, """
+-    s.step()
+"""),
     "a root": (at_loop("F.mse_loss(model(x), y)", "torch.sqrt(model(x) - y).mean()"), "keep-domain", {
         "operation": "sqrt"}, """
 -    loss = torch.sqrt(model(x) - y).mean()
@@ -441,6 +446,7 @@ UNCLEAR: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "two cuts": (
         at_loop("model(x), y", "model(x.data).detach(), y.data"), "keep-graph", {"at": "tensors"}, "what cuts"),
     "nothing that forbids gradients": (USUAL, "keep-graph", {"at": "layers"}, "where the forward pass"),
+    "no schedule": (USUAL, "hold-rate", {}, "which schedule"),
     "two roots": (
         at_loop("model(x), y", "x.sqrt(), y.sqrt()"), "keep-domain", {"operation": "sqrt"}, "which sqrt"),
     "a division": (at_loop("model(x), y", "x / y, y"), "keep-domain", {"operation": "div"}, "several ways"),

@@ -103,6 +103,25 @@ def test_warm_up_calms_steps_that_are_too_large_at_first() -> None:
     assert max(treated[-50:]) < 1
 
 
+@pytest.mark.parametrize("names", [("hold-rate",), ("hold-rate", "learning-rate"), ("learning-rate", "hold-rate")])
+def test_a_held_rate_is_no_schedule_also_at_another_rate(names: tuple[str, ...]) -> None:
+    plain, treated, data = perceptron(2, 8, 1), perceptron(2, 8, 1), noisy(40)
+    train(plain, data, lr=0.05 if len(names) == 2 else 0.1)
+    patient = Patient()
+    for name in names:
+        BY_NAME[name].apply(patient, {"factor": 0.5})
+    with patient.operate():
+        train(treated, data, schedule=lambda o: torch.optim.lr_scheduler.ExponentialLR(o, 0.5))
+    assert equal(plain, treated)
+
+
+def test_holding_is_for_a_rate_that_a_schedule_took_away(record: Callable[[], Any]) -> None:
+    run = record().chain(2).losses([1.0] * 100).run()
+    propose = BY_NAME["hold-rate"].propose
+    assert len(propose(finding("learning-rate-too-low", late=1e-9), run)) == 1
+    assert propose(finding("learning-rate-too-low", moved=0.1), run) == []
+
+
 def test_decay_is_torchs_on_a_plateau() -> None:
     plain, treated, data = perceptron(2, 8, 1), perceptron(2, 8, 1), noisy(200)
     train(

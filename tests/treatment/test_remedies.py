@@ -9,9 +9,10 @@ import pytest
 from fallline.diagnosis.checks import CHECKS
 from fallline.diagnosis.diagnose import diagnose
 from fallline.diagnosis.finding import Finding
-from fallline.treatment.fix import candidates
+from fallline.treatment.fix import _further, candidates
 from fallline.treatment.prescribe import prescribe, remedies_for
 from fallline.treatment.remedies import BY_NAME, RARE, REMEDIES
+from fallline.treatment.remedies.learning_rate import LearningRate
 from fallline.treatment.trial import Comparison, Trial, compare, end_loss
 
 Record = Callable[[], Any]
@@ -105,3 +106,15 @@ def test_candidates_come_from_the_root_cause_first(record: Record) -> None:
     found = candidates(trial(sick(record)))
     assert found[0].name in {r.name for r in remedies_for(finding("vanishing-gradient"), sick(record))}
     assert len({(r.name, str(r.args)) for r in found}) == len(found)
+
+
+def test_a_rate_that_helped_and_is_still_too_low_is_raised_again(record: Record) -> None:
+    slow = record().chain(2).losses(list(np.linspace(2.3, 2.0, 100))).classes([10] * 10)
+    slow.weigh(range(0, 100, 5), grad=1.0, weight=1.0, update_norm=1e-4, displacement=list(np.linspace(0, 0.01, 20)))
+    rate = BY_NAME["learning-rate"].propose(finding("learning-rate-too-low"), sick(record))[1]
+    base, helped = trial(sick(record)), trial(slow.run(), (rate,))
+    further = _further(compare(base, helped))
+    assert [p.args["factor"] for p in further[0]] == [1000.0]
+    assert [p.args["lr"] for p in further[0]] == [pytest.approx(10 * rate.args["lr"])]
+    down = BY_NAME["learning-rate"].propose(finding("exploding-gradient"), sick(record))[0]
+    assert LearningRate().further(rate, down) is None

@@ -18,6 +18,7 @@ import numpy as np
 from fallline.diagnosis.finding import Prescription
 from fallline.treatment import trial as trials
 from fallline.treatment.remedies import BY_NAME, RARE
+from fallline.treatment.remedies.learning_rate import LearningRate
 from fallline.treatment.rewrite import Rewrite, judge, rewrite
 from fallline.treatment.trial import Comparison, Limits, Program, Trial
 from fallline.treatment.ward import Ward
@@ -31,6 +32,7 @@ SEEDS = (0, 1)
 RUNG = 20  # least updates after which a trial may be given up
 CLOSE = 0.005  # of the scale: among remedies this close to the best the mildest is chosen
 
+RATE = LearningRate()
 LAST = frozenset(remedy.name for remedy in RARE)  # tried only where none before is better than no remedy
 
 Progress = Callable[[str], None]
@@ -106,13 +108,17 @@ def candidates(untreated: Trial) -> list[Prescription]:
 
 
 def _further(best: Comparison) -> list[tuple[Prescription, ...]]:
-    """The best remedy with one against what is still wrong under it."""
-    names = {remedy.name for remedy in best.trial.remedies}
-    return [
-        (*best.trial.remedies, remedy)
-        for remedy in (candidates(best.trial) if best.better else ())
-        if remedy.name not in names | LAST and all({name, remedy.name} not in RIVALS for name in names)
-    ]
+    """The best remedy with one against what is still wrong under it, or with more of the same learning rate."""
+    taken = best.trial.remedies
+    names = {remedy.name for remedy in taken}
+    found: list[tuple[Prescription, ...]] = []
+    for remedy in candidates(best.trial) if best.better else ():
+        if remedy.name == RATE.name and remedy.name in names:
+            more = [RATE.further(r, remedy) if r.name == RATE.name else r for r in taken]
+            found += [tuple(r for r in more if r is not None)] if None not in more else []
+        elif remedy.name not in names | LAST and all({name, remedy.name} not in RIVALS for name in names):
+            found.append((*taken, remedy))
+    return found
 
 
 def _limits(untreated: Trial) -> Limits:

@@ -346,7 +346,7 @@ class Patient:
 
     def _step_ends(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         self.waiting = self.surgery.resting = False
-        for act in self._after_step:
+        for act in reversed(self._after_step):  # what was done last is undone first
             act(optimizer)
 
 

@@ -30,6 +30,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "match-shapes": loop.match_shapes,
     "match-loss": loss.match,
     "output-activation": network.output_activation,
+    "hold-rate": loop.hold_rate,
     "learning-rate": optimizers.learning_rate,
     "momentum": optimizers.momentum,
     "weight-decay": optimizers.weight_decay,

@@ -84,6 +84,14 @@ def _schedule(script: Script, run: Run, name: str, made: str, told: str) -> None
     script.insert_after(step, f"{name}.step({told})")
 
 
+def hold_rate(script: Script, args: dict[str, Any], run: Run) -> None:
+    """No step of the one schedule."""
+    steps = [call for call in script.methods("step") if call not in places.steps(script)]
+    if len(steps) != 1:
+        raise Unclear("it is not plain which schedule it is")
+    script.remove(script.statement(steps[0]))
+
+
 def skip_non_finite(script: Script, args: dict[str, Any], run: Run) -> None:
     """A condition around the step."""
     step = places.step(script)

@@ -23,7 +23,7 @@ from fallline.treatment.remedies.register import Register
 from fallline.treatment.remedies.revive import Revive
 from fallline.treatment.remedies.rollback import Rollback
 from fallline.treatment.remedies.scale import ScaleInputs, ScaleTargets
-from fallline.treatment.remedies.schedule import DecayOnPlateau, WarmUp
+from fallline.treatment.remedies.schedule import DecayOnPlateau, HoldRate, WarmUp
 from fallline.treatment.remedies.shortcut import Shortcut
 from fallline.treatment.remedies.skip_non_finite import SkipNonFinite
 from fallline.treatment.remedies.skip_spikes import SkipSpikes
@@ -50,6 +50,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     OutputActivation(),
     InsertActivation(),
     WeightDecay(),
+    HoldRate(),
     LearningRate(),
     Momentum(),
     Clip(),

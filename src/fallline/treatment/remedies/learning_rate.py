@@ -38,14 +38,15 @@ class LearningRate:
             factors = [10.0, 100.0] if finding.code != "ill-conditioned" else [3.0, 10.0]
         else:
             factors = [0.1, 0.01]
-        return [
-            Prescription(
-                self.name,
-                {"factor": _short(f), "lr": _short(f * lr) if math.isfinite(lr) else None},
-                _why(f, lr, limit),
-            )
-            for f in factors
-        ]
+        return [_dose(f, lr, limit) for f in factors]
+
+    def further(self, taken: Prescription, other: Prescription) -> Prescription | None:
+        """Two doses in the same direction as one."""
+        first, second = (float(p.args["factor"]) for p in (taken, other))
+        if (first > 1) != (second > 1):
+            return None
+        rate = taken.args["lr"]
+        return _dose(first * second, math.nan if rate is None else rate / first, None)
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Scale the rate around every step, so that schedules keep their shape, or the gradient of updates by hand."""
@@ -73,6 +74,11 @@ class LearningRate:
         training = run.trainings[0].optimizer
         line = f"torch.optim.{training.kind}(…, lr={args['lr']:g})"
         return f"{line}  # instead of lr={_rate(run):g}; a schedule keeps its shape"
+
+
+def _dose(factor: float, lr: float, limit: float | None) -> Prescription:
+    args = {"factor": _short(factor), "lr": _short(factor * lr) if math.isfinite(lr) else None}
+    return Prescription(LearningRate.name, args, _why(factor, lr, limit))
 
 
 def _rate(run: Run) -> float:

@@ -59,6 +59,41 @@ class WarmUp:
 
 
 @dataclass(frozen=True)
+class HoldRate:
+    """Keep the learning rate at its highest so far, whatever a schedule does."""
+
+    name: str = "hold-rate"
+    treats: frozenset[str] = frozenset({"learning-rate-too-low"})
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """Where the finding says that a schedule takes the rate away."""
+        if "late" not in finding.evidence:
+            return []
+        return [Prescription(self.name, {}, "the learning rate held, without its schedule")]
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """Raise the rate around every step."""
+        own: dict[tuple[int, int], float] = {}
+        highest: dict[tuple[int, int], float] = {}
+
+        def hold(optimizer: Optimizer) -> None:
+            for number, group in enumerate(optimizer.param_groups):
+                key = (id(optimizer), number)
+                own[key] = float(group["lr"])
+                group["lr"] = highest[key] = max(highest.get(key, 0.0), own[key])
+
+        def give_back(optimizer: Optimizer) -> None:
+            for number, group in enumerate(optimizer.param_groups):
+                group["lr"] = own[id(optimizer), number]
+
+        patient.around_step(hold, give_back)
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """The line to look for."""
+        return "Take scheduler.step() out of the loop over the batches: once an epoch, or not at all."
+
+
+@dataclass(frozen=True)
 class DecayOnPlateau:
     """Halve the learning rate whenever the loss has made no new low for a while, to get below the noise."""
 
