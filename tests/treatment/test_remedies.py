@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fallline.diagnosis.checks import CHECKS
-from fallline.diagnosis.diagnose import diagnose
+from fallline.diagnosis.diagnose import Diagnosis, diagnose
 from fallline.diagnosis.finding import Finding
 from fallline.treatment.fix import _further, candidates
 from fallline.treatment.prescribe import prescribe, remedies_for
@@ -89,6 +90,20 @@ def test_better_is_a_clear_difference_at_equal_updates(record: Record) -> None:
     assert not held(record, [2.3] * 100, [2.25] * 100).better  # within five per cent of the guess
     assert not held(record, [2.3] * 100, [2.3] * 80 + [float("nan")] * 20).better
     assert held(record, [float("nan")] * 100, [0.5] * 100).better
+
+
+def test_enough_is_solved_or_healthy(record: Record) -> None:
+    nearly = list(np.linspace(2.3, 0.3, 50)) + [0.3] * 50
+    assert held(record, [2.3] * 100, [0.1] * 100).enough
+    assert not held(record, [0.31] * 100, nearly).enough  # no better than before
+    assert not held(record, [2.3] * 100, [0.6] * 100).enough
+    sore = record().chain(2).losses(nearly).classes([10] * 10)
+    sore.weigh(range(10), grad=1.0, weight=1.0)
+    run = sore.run()
+    found = Trial((), 0, run, Diagnosis((finding("stale-gradient"),), (), {}), 0, 1.0)
+    base = trial(record().chain(2).losses([2.3] * 100).classes([10] * 10).run())
+    assert compare(base, replace(found, diagnosis=Diagnosis((), (), {}))).enough
+    assert not compare(base, found).enough
 
 
 def test_a_trial_that_stops_early_is_held_against_the_same_number_of_updates(record: Record) -> None:

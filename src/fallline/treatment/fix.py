@@ -76,7 +76,7 @@ def fix(program: Program, root: Path, ward: Ward, progress: Progress = lambda me
             )
             clinic = _Clinic(program, root, _limits(untreated[0]), untreated, pool, ward, workers, progress)
             comparisons = clinic.singles(candidates(untreated[0]))
-            if not any(c.better and c.solved for c in comparisons):
+            if not any(c.enough for c in comparisons):
                 comparisons += clinic.pairs(comparisons)
             chosen, confirmations, written = clinic.choose(comparisons)
             if chosen is None and confirmations:  # what was better with one seed alone ended the trials too early
@@ -189,7 +189,7 @@ class _Clinic:
             run = functools.partial(self._run, limits=replace(self.limits, bars=self._bars(results)))
             done = self.pool.map(run, batch)
             results += [trials.compare(self.untreated[0], trial) for trial in done]
-            if any(c.better and c.solved for c in results):
+            if any(c.enough for c in results):
                 break
         return results
 
@@ -242,7 +242,7 @@ class _Clinic:
         a, b = (t.main for t in self.untreated)
         if a is None or b is None or len(a.loss) != len(b.loss):
             return a is not None and b is not None
-        return not np.array_equal(a.loss, b.loss, equal_nan=True)
+        return not np.isfinite(a.loss).any() or not np.array_equal(a.loss, b.loss, equal_nan=True)
 
 
 def describe(remedies: Sequence[Prescription]) -> str:

@@ -23,6 +23,7 @@ from fallline.treatment.ward import Ending, alone
 
 BUDGET = 0.10  # a trial may measure more often than a normal run: evidence is its purpose
 CLEARLY = 0.05  # a loss is clearly better when it is lower by this share of the constant prediction's loss (or its own)
+LITTLE = 0.2  # share of the scale that may be left where nothing is found any more
 SOUND = 0.8  # share of the last losses that must be finite: a batch that is skipped may still give NaN
 UNSEEN = frozenset({"wrong-mode"})  # faults that may spoil the evaluation alone: a cure need not lower the loss
 OTHER = frozenset({"match-loss"})  # remedies under which the loss is another one
@@ -178,6 +179,12 @@ class Comparison:
             return -math.inf
         before = self.before if math.isfinite(self.before) else 2 * self.scale
         return (min(before, 2 * self.scale) - self.after) / self.scale
+
+    @property
+    def enough(self) -> bool:
+        """It is better, and there is hardly anything left to gain, or to find."""
+        healthy = self.rest < LITTLE and not self.trial.codes("error", "warning")
+        return self.better and (self.solved or healthy)
 
     @property
     def solved(self) -> bool:
