@@ -97,6 +97,8 @@ def _table(fix: Fix) -> Table:
         name = describe(comparison.trial.remedies) + (
             f" (seed {comparison.trial.seed})" if comparison.trial.seed else ""
         )
+        if comparison.trial.other:
+            name += " (another loss: without it, that of a constant prediction)"
         if comparison.new:
             name += f"; new: {', '.join(comparison.new)}"
         style = "bold green" if chosen else "" if comparison.better else "dim"
