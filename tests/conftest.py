@@ -124,6 +124,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ru
         with Session("test", tmp_path / "runs", budget, models=models) as session:
             train()
         assert session.notes == []
+        assert not torch.is_anomaly_enabled()  # nothing of the watching stays
         return session.read()
 
     return watched

@@ -236,6 +236,10 @@ DOMAINS: dict[str, tuple[Loss, str]] = {
     "negative": (lambda model, x, y: model(x).sqrt().mean(), "sqrt"),
     "log": (lambda model, x, y: torch.log(F.relu(model(x))).mean(), "log"),
     "pow": (lambda model, x, y: ((y * model(x).square()) ** 0.5).mean() + (model(x) ** 2).mean(), "pow"),
+    "exponents in a tensor": (
+        lambda model, x, y: ((y * model(x).square()) ** torch.full((2,), 0.5)).mean(),
+        "pow",
+    ),
     "exp": (lambda model, x, y: torch.exp(1e4 * model(x)).mean(), "exp"),
     "div": (lambda model, x, y: (model(x) / F.relu(model(x))).mean(), "div"),
     "reciprocal": (lambda model, x, y: (1 / F.relu(model(x))).mean(), "reciprocal"),

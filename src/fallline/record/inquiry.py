@@ -142,6 +142,7 @@ class Inquiry:
         if place is not None:
             detail |= {"place": _detail(place), "how": "anomaly mode"}
         elif graph.complete and len(graph.nodes) <= NODES:
+            self.drop()  # at a loss and at its gradient
             self.wanted = step, _operations(graph), [graph.nodes.index(node) for node in nodes]
             self._before = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
             torch.set_anomaly_enabled(True, check_nan=False)
@@ -181,7 +182,7 @@ class Inquiry:
 
 
 def _singular(node: autograd.Node) -> bool:
-    exponent = getattr(node, "_saved_exponent", None)
+    exponent = autograd.saved(node, "_saved_exponent")
     return autograd.op_name(node) in SINGULAR and not (isinstance(exponent, (int, float)) and exponent >= 1)
 
 

@@ -130,7 +130,8 @@ def _written(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
 def _difference(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
     """The square, or the absolute value, of a difference of which one side depends on parameters."""
     name, difference = autograd.op_name(node), autograd.saved(node, "_saved_self")
-    squared = (name == "pow" and autograd.saved(node, "_saved_exponent") == 2) or (
+    exponent = autograd.saved(node, "_saved_exponent")  # a number, or a tensor of them
+    squared = (name == "pow" and not isinstance(exponent, Tensor) and exponent == 2) or (
         name == "mul" and difference is not None and difference is autograd.saved(node, "_saved_other")
     )
     below = node.next_functions[0][0] if node.next_functions else None
