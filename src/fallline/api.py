@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import copy
 import difflib
-import functools
 import json
 import os
 import signal
@@ -394,26 +393,33 @@ def _fix(
         return 2
     program = trial.Program(script, tuple(args), module)
     with progress.line(Path(script).name) as say:
-        result = treatment.fix(program, root, ward, say)
-    data = fix_report.as_json(result)
+        result = treatment.fix(program, root, ward, say, apply)
     if result.before.run is not None:
-        trials = [(i, json.dumps(comparison)) for i, comparison in enumerate(data["trials"])]
-        append(result.before.run.folder, "trials", trials, replace=True)
+        compared = enumerate(fix_report.as_json(result)["trials"])
+        append(result.before.run.folder, "trials", [(i, json.dumps(c)) for i, c in compared], replace=True)
     fix_report.show(result, Path(script).name)
-    if json_file is not None:
-        _write(json_file, json.dumps(data, indent=1))
+    _tell(result, json_file)
+    status = 0 if result.chosen is not None else 4
+    if apply and result.chosen is not None:
+        found = result.rewrite
+        result, status = treatment.apply(program, result, root, ward)
+        if result.rewrite is not found:  # it was verified by the way
+            fix_report.show_rewrite(result, Path(script).name)
+            _tell(result, json_file)
     written = result.rewrite
     if diff_file is not None and written is not None and written.diff is not None and written.verified:
         _write(diff_file, written.diff)
     elif diff_file is not None:
         reason = written.note if written is not None else "no remedy was chosen"
         print(f"fallline: no patch in {diff_file}: {reason}", file=sys.stderr)
-    if result.chosen is None:
-        return 4
-    if apply:
-        full = functools.partial(ward.run, passthrough=True)
-        return trial.run(program, result.chosen, 0, trial.Limits(), root, keep=True, start=full).exit
-    return 0
+    return status
+
+
+def _tell(result: Any, json_file: Path | None) -> None:
+    from fallline.view import fix_report
+
+    if json_file is not None:
+        _write(json_file, json.dumps(fix_report.as_json(result), indent=1))
 
 
 def backprop(model: Any, x: Any, y: Any = None, loss_fn: Callable[..., Any] | None = None, verify: bool = False) -> Any:

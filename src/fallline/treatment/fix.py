@@ -10,7 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,18 +52,27 @@ class Fix:
     before: Trial
     comparisons: tuple[Comparison, ...]
     confirmations: tuple[Comparison, ...]  # of the chosen remedies with further seeds
-    chosen: tuple[Prescription, ...] | None
-    after: Trial | None
+    best: Comparison | None  # of the chosen remedies
     change: str
     rewrite: Rewrite | None  # the same as an edit of the program's file
     seconds: float
 
+    @property
+    def chosen(self) -> tuple[Prescription, ...] | None:
+        return self.best.trial.remedies if self.best is not None else None
 
-def fix(program: Program, root: Path, ward: Ward, progress: Progress = lambda message: None) -> Fix:
+    @property
+    def after(self) -> Trial | None:
+        return self.best.trial if self.best is not None else None
+
+
+def fix(
+    program: Program, root: Path, ward: Ward, progress: Progress = lambda message: None, applied: bool = False
+) -> Fix:
     """Run the program as it is, then under each candidate in the ward, and choose.
 
     A remedy is chosen only if the loss at equal updates is clearly lower than without it, with every seed that the
-    program lets itself be given.
+    program lets itself be given. ``applied``: :func:`apply` comes next, and can verify the edit of the program's file.
     """
     started = time.perf_counter()
     workers = max(1, min(2, os.cpu_count() or 1))
@@ -74,9 +83,12 @@ def fix(program: Program, root: Path, ward: Ward, progress: Progress = lambda me
             untreated = list(
                 pool.map(lambda seed: trials.run(program, (), seed, first, root, seed == SEEDS[0], ward.run), SEEDS)
             )
-            clinic = _Clinic(program, root, _limits(untreated[0]), untreated, pool, ward, workers, progress)
+            limits = _limits(untreated[0])
+            clinic = _Clinic(
+                program, root, limits, untreated, pool, ward, workers, progress, applied and limits.updates is None
+            )
             comparisons = clinic.singles(candidates(untreated[0]))
-            if not any(c.enough for c in comparisons):
+            if not any(map(clinic.enough, comparisons)):
                 comparisons += clinic.pairs(comparisons)
             chosen, confirmations, written = clinic.choose(comparisons)
             if chosen is None and confirmations:  # what was better with one seed alone ended the trials too early
@@ -88,11 +100,35 @@ def fix(program: Program, root: Path, ward: Ward, progress: Progress = lambda me
             ward.close()
             raise
     change = "\n\n".join(_change(r, untreated[0]) for r in chosen.trial.remedies) if chosen is not None else ""
-    return Fix(
-        untreated[0], tuple(comparisons), tuple(confirmations),
-        chosen.trial.remedies if chosen is not None else None, chosen.trial if chosen is not None else None,
-        change, written, time.perf_counter() - started,
-    )  # fmt: skip
+    seconds = time.perf_counter() - started
+    return Fix(untreated[0], tuple(comparisons), tuple(confirmations), chosen, change, written, seconds)
+
+
+def apply(program: Program, fixed: Fix, root: Path, ward: Ward) -> tuple[Fix, int]:
+    """Run the whole program under what was chosen, its output passed through; also gives its exit status.
+
+    An edit of the program's file that has not been run yet is run in its place, and so verified; where it is not as
+    good, the program under the remedies follows.
+
+    Raises:
+        ValueError: nothing was chosen.
+    """
+    if fixed.best is None:
+        raise ValueError("there is nothing to apply: no remedy was chosen")
+    remedies, written = fixed.best.trial.remedies, fixed.rewrite
+    full = functools.partial(ward.run, passthrough=True)
+    if written is not None and written.untried:
+        edited = replace(program, source=written.source)
+        trial = trials.run(edited, (), SEEDS[0], Limits(), root, keep=True, start=full)
+        fixed = replace(fixed, rewrite=_judged(written, fixed.best, fixed.before, trial))
+        if fixed.rewrite is not None and fixed.rewrite.verified:
+            return fixed, trial.exit
+    return fixed, trials.run(program, remedies, SEEDS[0], Limits(), root, keep=True, start=full).exit
+
+
+def _judged(written: Rewrite, chosen: Comparison, untreated: Trial, edited: Trial) -> Rewrite:
+    held = replace(edited, remedies=chosen.trial.remedies)  # it holds them in its source
+    return judge(written, chosen, trials.compare(untreated, held))
 
 
 def candidates(untreated: Trial) -> list[Prescription]:
@@ -153,6 +189,8 @@ class _Clinic:
     ward: Ward
     workers: int
     progress: Progress
+    later: bool  # the edit of the program's file is run when it is applied
+    again: list[Comparison] = field(default_factory=list)  # of remedies, with another seed
 
     def singles(self, remedies: Sequence[Prescription]) -> list[Comparison]:
         """Try one after the other, as many at a time as there are cores; stop when one leaves nothing to gain."""
@@ -180,18 +218,26 @@ class _Clinic:
 
     def _try(self, combinations: Sequence[tuple[Prescription, ...]], until: float) -> list[Comparison]:
         results: list[Comparison] = []
-        for start in range(0, len(combinations), self.workers):
-            if time.perf_counter() > until:
-                break
-            batch = combinations[start : start + self.workers]
-            for number, remedies in enumerate(batch, start + 1):
-                self.progress(f"trial {number} of {len(combinations)}: {describe(remedies)}")
+        while len(results) < len(combinations) and time.perf_counter() <= until:
+            jobs = [(remedies, SEEDS[0]) for remedies in combinations[len(results) :][: self.workers]]
+            if not self.again and self.workers > 1 and self._seedable():
+                jobs = [(jobs[0][0], seed) for seed in SEEDS]  # the first is the likeliest: both seeds at once
+            for number, (remedies, seed) in enumerate(jobs, len(results) + 1):
+                trial = f"trial {number} of {len(combinations)}" if seed == SEEDS[0] else "with another seed"
+                self.progress(f"{trial}: {describe(remedies)}")
             run = functools.partial(self._run, limits=replace(self.limits, bars=self._bars(results)))
-            done = self.pool.map(run, batch)
-            results += [trials.compare(self.untreated[0], trial) for trial in done]
-            if any(c.enough for c in results):
+            for compared in self.pool.map(run, *zip(*jobs, strict=True)):
+                (results if compared.trial.seed == SEEDS[0] else self.again).append(compared)
+            if any(map(self.enough, results)):
                 break
         return results
+
+    def enough(self, compared: Comparison) -> bool:
+        """It leaves nothing to gain, and did not fail with another seed."""
+        return compared.enough and all(c.better for c in self._repeated(compared.trial.remedies))
+
+    def _repeated(self, remedies: tuple[Prescription, ...]) -> list[Comparison]:
+        return [c for c in self.again if c.trial.remedies == remedies]
 
     def _bars(self, results: Sequence[Comparison]) -> tuple[tuple[int, float], ...]:
         """Successive halving: who is behind most of the others on the way is given up, once anything helps."""
@@ -205,8 +251,9 @@ class _Clinic:
             if updates >= RUNG
         )
 
-    def _run(self, remedies: tuple[Prescription, ...], seed: int = SEEDS[0], limits: Limits | None = None) -> Trial:
-        return trials.run(self.program, remedies, seed, limits or self.limits, self.root, start=self.ward.run)
+    def _run(self, remedies: tuple[Prescription, ...], seed: int, limits: Limits) -> Comparison:
+        trial = trials.run(self.program, remedies, seed, limits, self.root, start=self.ward.run)
+        return trials.compare(self.untreated[SEEDS.index(seed)], trial)
 
     def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison], Rewrite | None]:
         """The mildest of the best that is better with every seed, and the edit that does the same."""
@@ -218,10 +265,11 @@ class _Clinic:
             written = self.pool.submit(self._rewrite, chosen)  # its trial runs beside that with another seed
             if not self._seedable():
                 return chosen, confirmations, written.result()
-            self.progress(f"with another seed: {describe(chosen.trial.remedies)}")
-            again = trials.compare(self.untreated[1], self._run(chosen.trial.remedies, SEEDS[1]))
-            confirmations.append(again)
-            if again.better:
+            if not self._repeated(chosen.trial.remedies):
+                self.progress(f"with another seed: {describe(chosen.trial.remedies)}")
+                self.again.append(self._run(chosen.trial.remedies, SEEDS[1], self.limits))
+            confirmations += self._repeated(chosen.trial.remedies)
+            if confirmations[-1].better:
                 return chosen, confirmations, written.result()
             better.remove(chosen)
         return None, confirmations, None
@@ -230,12 +278,11 @@ class _Clinic:
         untreated = self.untreated[0]
         assert untreated.run is not None
         written = rewrite(self.program, chosen.trial.remedies, untreated.run)
-        if written.source is None:
+        if not written.untried or self.later:
             return written
         edited = replace(self.program, source=written.source)
         trial = trials.run(edited, (), SEEDS[0], self.limits, self.root, start=self.ward.run)
-        trial = replace(trial, remedies=chosen.trial.remedies)  # it holds them in its source
-        return judge(written, chosen, trials.compare(untreated, trial))
+        return _judged(written, chosen, untreated, trial)
 
     def _seedable(self) -> bool:
         """Whether another seed gives another run."""

@@ -21,6 +21,11 @@ class Rewrite:
     verified: bool  # the edited copy, run, was as good as the remedies on the live program
     note: str  # the losses that show it, or the reason why there is no diff
 
+    @property
+    def untried(self) -> bool:
+        """There is an edited copy that has not been run."""
+        return self.source is not None and not self.note
+
 
 def rewrite(program: Program, remedies: Sequence[Prescription], run: Run) -> Rewrite:
     """Write the remedies into a copy of the program's source; not verified yet."""

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from fallline.diagnosis.finding import text
 from fallline.treatment.fix import Fix, describe
-from fallline.treatment.rewrite import Rewrite
 from fallline.treatment.trial import Comparison, Trial
 from fallline.view import json_report, terminal
 
@@ -66,11 +65,15 @@ def show(fix: Fix, program: str) -> None:
     console.print(_verdict(fix), width=width)
     if fix.change and not (fix.rewrite is not None and fix.rewrite.verified):
         console.print(Padding(Text(fix.change), (1, 0, 1, 2)), width=width)
-    if fix.rewrite is not None:
-        _show_rewrite(console, fix.rewrite, program, width)
+    show_rewrite(fix, program)
 
 
-def _show_rewrite(console: Console, written: Rewrite, program: str, width: int) -> None:
+def show_rewrite(fix: Fix, program: str) -> None:
+    """Print the edit of the program's file, once it was run, or why there is none."""
+    console, written = Console(stderr=True, highlight=False), fix.rewrite
+    width = min(console.width, 100) if console.is_terminal else 80
+    if written is None or written.untried:
+        return
     if written.diff is None:
         console.print(Text(f"  No diff of {program}: {written.note}."), width=width)
         return
