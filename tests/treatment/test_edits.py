@@ -193,13 +193,13 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 8))
 +model = nn.Sequential(nn.Linear(8, 8), nn.GroupNorm(1, 8), nn.Linear(8, 8))
 """),
-    "shapes": (USUAL, "match-shapes", {"weights": NAMES, "squeeze": True}, """
+    "shapes": (USUAL, "match-shapes", {"squeeze": True}, """
 -    loss = F.mse_loss(model(x), y)
 +    loss = F.mse_loss(model(x).squeeze(-1), y)
 """),
     "shapes of a loss by hand": (
         at_loop("loss = F.mse_loss(model(x), y)", "out = model(x)\n    loss = ((y - out) ** 2).mean()"),
-        "match-shapes", {"weights": NAMES, "squeeze": False}, """
+        "match-shapes", {"squeeze": False}, """
 -    loss = ((y - out) ** 2).mean()
 +    loss = ((y - out.unsqueeze(-1)) ** 2).mean()
 """),

@@ -206,17 +206,6 @@ def test_everything_is_removed_again() -> None:
     assert torch.equal(torch.sigmoid(x), 1 / (1 + torch.exp(-x)))
 
 
-@pytest.mark.parametrize(("kind", "shape"), [(True, (8,)), (False, (8, 1, 1))])
-def test_the_output_is_reshaped_while_training_only(kind: bool, shape: tuple[int, ...]) -> None:
-    layer, (x, _) = nn.Linear(4, 1).double(), data()
-    surgery = Surgery()
-    surgery.edit(layer.weight).squeeze = kind
-    with surgery:
-        assert layer(x).shape == shape
-        with torch.no_grad():
-            assert layer(x).shape == (8, 1)
-
-
 def test_softmax_over_one_unit_becomes_sigmoid() -> None:
     layer, (x, _) = nn.Linear(4, 1).double(), data()
     surgery = Surgery()

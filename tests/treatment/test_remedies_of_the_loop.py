@@ -298,3 +298,42 @@ def test_the_optimizer_divides_as_before() -> None:
                 optimizer.step()
         weights.append([p.detach() for p in model.parameters()])
     assert same(*weights)
+
+
+PAIRS: dict[str, tuple[Loss, Loss]] = {
+    "mse": (
+        lambda model, x, y: F.mse_loss(model(x)[:, :1], y[:, 0]),
+        lambda model, x, y: F.mse_loss(model(x)[:, 0], y[:, 0]),
+    ),
+    "by hand": (
+        lambda model, x, y: (y[:, :1] - model(x)[:, 0]).square().mean(),
+        lambda model, x, y: (y[:, 0] - model(x)[:, 0]).square().mean(),
+    ),
+    "rows": (
+        lambda model, x, y: (y[:, :1].T - model(x)[:, :1]).square().mean(),
+        lambda model, x, y: (y[:, 0] - model(x)[:, 0]).square().mean(),
+    ),
+    "a policy's loss": (
+        lambda model, x, y: -(torch.distributions.Normal(model(x)[:, :1], 1.0).log_prob(y[:, :1]) * y[:, 1]).mean(),
+        lambda model, x, y: -(torch.distributions.Normal(model(x)[:, 0], 1.0).log_prob(y[:, 0]) * y[:, 1]).mean(),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("case", PAIRS)
+def test_a_prediction_takes_the_shape_of_its_target(case: str) -> None:
+    sick, well = PAIRS[case]
+    treated, cured = trained(sick, "match-shapes", {"squeeze": True}), trained(well)
+    assert all(torch.allclose(p, q, rtol=0, atol=1e-6) for p, q in zip(treated, cured, strict=True))
+    assert not any(torch.allclose(p, q, atol=1e-3) for p, q in zip(trained(sick)[2:], cured[2:], strict=True))
+
+
+def test_pairs_that_are_meant_stay_pairs() -> None:
+    def contrast(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        out = model(x)[:, 0]
+        return ((out[:, None] - out[None]) * (y[:, :1] - y[:, 0])).square().mean() + model(x).sum(
+            1, keepdim=True
+        ).mean()
+
+    assert same(trained(contrast, "match-shapes", {"squeeze": True}), trained(contrast))

@@ -52,7 +52,6 @@ class Edit:
     normalise: bool = False
     shortcut: bool = False  # add the layer's input to its output
     bridge: bool = False  # pass the layer's input on instead of its output
-    squeeze: bool | None = None  # while training, take the last dimension away (True) or add one (False)
     scaler: Scaler | None = None  # what its input goes through
     unit_variance: bool = False  # scale the weight, once, so that the output varies by one
     affine: tuple[float, float] | None = None  # factor and shift of its output
@@ -150,8 +149,6 @@ class Surgery(TorchFunctionMode):
             output = edit.insert(output)
         if edit.affine is not None:
             output = output * edit.affine[0] + edit.affine[1]
-        if edit.squeeze is not None and torch.is_grad_enabled():
-            output = output.squeeze(-1) if edit.squeeze else output.unsqueeze(-1)
         return output
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fallline.diagnosis.finding import Finding, Prescription
 from fallline.record.operations import VIEWS
 from fallline.record.run import Run
-from fallline.treatment.patient import ACTIVATIONS, Patient
+from fallline.treatment.patient import ACTIVATIONS, Call, Patient
 from fallline.treatment.remedies import layers
+
+PAIRING = (  # functions that stretch two tensors over each other
+    "add", "sub", "rsub", "mul", "div", "subtract", "multiply", "divide", "true_divide", "mse_loss", "l1_loss",
+    "smooth_l1_loss", "huber_loss", "soft_margin_loss", "poisson_nll_loss",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,25 +75,32 @@ class MatchShapes:
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """Take the dimension of size 1 away from the prediction, or add one."""
-        outputs = [layer for layer in run.layers if layer.output]
         seen = next((s.detail["broadcast"] for s in run.sights if s.detail.get("broadcast")), None)
-        if not outputs or seen is None:
+        if seen is None:
             return []
         squeeze = 1 in seen[0]
-        weights = [layers.weight(run, layer) for layer in outputs]
         why = "prediction.squeeze(-1) in the loss" if squeeze else "prediction.unsqueeze(-1) in the loss"
-        return [Prescription(self.name, {"weights": weights, "squeeze": squeeze}, why)]
+        return [Prescription(self.name, {"squeeze": squeeze}, why)]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
-        """Reshape the last layer's output by surgery."""
-
-        def reshape(tensors: list[Tensor]) -> None:
-            for tensor in tensors:
-                patient.surgery.edit(tensor).squeeze = args["squeeze"]
-
-        patient.when_ready(args["weights"], reshape)
+        """By surgery on arithmetic and losses that would make pairs."""
+        patient.surgery.calls |= dict.fromkeys(PAIRING, _alike)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """The call of the loss."""
         how = "squeeze(-1)" if args["squeeze"] else "unsqueeze(-1)"
         return f"loss = criterion(prediction.{how}, target)  # both of one shape"
+
+
+def _alike(call: Call) -> Call:
+    """Where a prediction and a constant hold equally many numbers and would be stretched: the shape of the constant."""
+    function, args, kwargs = call
+    if len(args) < 2 or not (isinstance(args[0], Tensor) and isinstance(args[1], Tensor)):
+        return call
+    a, b = args[:2]
+    if a.shape == b.shape or a.numel() != b.numel() or a.requires_grad == b.requires_grad:
+        return call
+    if torch.broadcast_tensors(a, b)[0].numel() <= a.numel():  # type: ignore[no-untyped-call]
+        return call
+    a, b = (a.reshape(b.shape), b) if a.requires_grad else (a, b.reshape(a.shape))
+    return function, (a, b, *args[2:]), kwargs
