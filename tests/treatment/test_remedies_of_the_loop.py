@@ -300,6 +300,24 @@ def test_the_optimizer_divides_as_before() -> None:
     assert same(*weights)
 
 
+def test_missing_inputs_take_the_mean_of_their_feature(watched: Callable[..., Run]) -> None:
+    def holed(model: nn.Module, x: Tensor, y: Tensor, fill: float | None = None) -> Tensor:
+        x = x.clone()
+        x[::2, 0], x[:, 3] = torch.nan if fill is None else fill, torch.inf if fill is None else 0.0
+        return F.mse_loss(model(x), y)
+
+    mean = float(data()[0][1::2, 0].mean())
+    run = watched(lambda: trained(holed))
+    found = BY_NAME["fill-missing"].propose(Finding("non-finite", "error", "", "", "", ""), run)
+    assert [proposal.args for proposal in found] == [{}]
+    treated, cured = trained(holed, "fill-missing"), trained(lambda model, x, y: holed(model, x, y, mean))
+    assert all(torch.allclose(p, q, rtol=0, atol=1e-6) for p, q in zip(treated, cured, strict=True))
+
+
+def test_inputs_that_are_there_stay_as_they_are() -> None:
+    assert same(trained(MSE, "fill-missing"), trained(MSE))
+
+
 PAIRS: dict[str, tuple[Loss, Loss]] = {
     "mse": (
         lambda model, x, y: F.mse_loss(model(x)[:, :1], y[:, 0]),

@@ -48,6 +48,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
 }
 # Remedies whose edit has no one shape, and why.
 IN_WORDS = {
+    "fill-missing": "it depends on what the missing numbers mean",
     "search-start": "the search needs the loss of a whole batch before the loop",
     "shortcut": "forward has to be written anew",
     "adaptive-clip": "it is a function of its own",

@@ -7,6 +7,7 @@ from fallline.treatment.remedies.activation import SwapActivation
 from fallline.treatment.remedies.adaptive_clip import AdaptiveClip, ClipValue
 from fallline.treatment.remedies.biases import ForgetBias, OutputBias
 from fallline.treatment.remedies.clip import Clip
+from fallline.treatment.remedies.fill_missing import FillMissing
 from fallline.treatment.remedies.initialise import Initialise
 from fallline.treatment.remedies.insert_activation import InsertActivation
 from fallline.treatment.remedies.keep_domain import KeepDomain
@@ -40,6 +41,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     Unfreeze(),
     KeepGraph(),
     KeepDomain(),
+    FillMissing(),
     SkipNonFinite(),
     SkipSpikes(),
     Modes(),
