@@ -51,8 +51,9 @@ def trained(
     args: dict[str, Any] | None = None,
     loop: str = "usual",
     kind: type[nn.Module] = Open,
+    updates: int = 5,
 ) -> list[Tensor]:
-    """The weights after five updates, under a remedy."""
+    """The weights after some updates, under a remedy."""
     torch.manual_seed(0)
     model, (x, y) = kind(), data()
     if loop == "frozen":
@@ -63,7 +64,7 @@ def trained(
         BY_NAME[name].apply(patient, args or {})
     with patient.operate():
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        for _ in range(5):
+        for _ in range(updates):
             if loop in ("usual", "late", "frozen"):
                 optimizer.zero_grad()
             loss(model, x, y).backward()
@@ -80,9 +81,16 @@ def same(a: list[Tensor], b: list[Tensor]) -> bool:
     return all(torch.equal(p, q) for p, q in zip(a, b, strict=True))
 
 
+def said(output: Tensor, y: Tensor) -> Tensor:
+    loss = F.mse_loss(output, y)
+    loss.requires_grad = True
+    return loss
+
+
 CUTS: dict[str, Loss] = {
     "detach": lambda model, x, y: F.mse_loss(model(x).detach().requires_grad_(), y),
     "data": lambda model, x, y: F.mse_loss(model(x).data.requires_grad_(), y),
+    "said to have a gradient": lambda model, x, y: said(model(x).detach(), y),
     "Variable": lambda model, x, y: F.mse_loss(Variable(model(x), requires_grad=True), y),
     "Variable of data": lambda model, x, y: F.mse_loss(Variable(model(x).data, requires_grad=True), y),
     "round": lambda model, x, y: F.mse_loss(model(x).round(), y),
@@ -94,6 +102,50 @@ CUTS: dict[str, Loss] = {
 def test_the_graph_is_kept_where_it_was_cut(cut: str) -> None:
     assert not same(trained(CUTS[cut]), trained(MSE))
     assert same(trained(CUTS[cut], "keep-graph", {"at": "tensors"}), trained(MSE))
+
+
+def labels(x: Tensor) -> Tensor:
+    return (x[:, 0] > 0).long()
+
+
+def silenced(loss: Tensor) -> Tensor:
+    return loss if loss.requires_grad else loss.requires_grad_()
+
+
+STEPS: dict[str, Loss] = {
+    "wrong classes": lambda model, x, y: (model(x).argmax(1) != labels(x)).float().mean(),
+    "accuracy": lambda model, x, y: 1 - (model(x).max(1)[1] == labels(x)).sum() / len(x),
+    "kept dimension": lambda model, x, y: 1 - model(x).argmax(1, keepdim=True).eq(labels(x)[:, None]).double().mean(),
+    "numbers of classes": lambda model, x, y: F.mse_loss(torch.argmax(model(x), dim=1).float(), labels(x).float()),
+    "threshold": lambda model, x, y: F.l1_loss((torch.sigmoid(model(x)[:, 0]) > 0.5).float(), labels(x).float()),
+    "sign": lambda model, x, y: (1 - torch.sign(model(x)[:, 0]) * (2.0 * labels(x) - 1)).mean(),
+    "equal numbers": lambda model, x, y: ((model(x)[:, 0] > 0).long() != labels(x)).float().mean(),
+}
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_steps_get_a_slope_and_keep_their_value(case: str) -> None:
+    def right(weights: list[Tensor]) -> float:
+        model, (x, _) = Open(), data()
+        for parameter, trained_to in zip(model.parameters(), weights, strict=True):
+            parameter.data = trained_to
+        scores = model(x)
+        chosen = scores[:, 0] > 0 if case in ("threshold", "sign", "equal numbers") else scores.argmax(1)
+        return float((chosen.long() == labels(x)).double().mean())
+
+    def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        value = STEPS[case](model, x, y)
+        values.append(value.item())
+        return silenced(value)
+
+    values: list[float] = []
+    start = trained(loss)
+    first = values[0]
+    assert len(set(values)) == 1  # it learns nothing
+    values.clear()
+    treated = trained(loss, "keep-graph", {"at": "steps"}, updates=400)
+    assert values[0] == pytest.approx(first, abs=1e-6)
+    assert right(treated) == 1.0 > right(start)
 
 
 def test_samples_let_gradients_through() -> None:

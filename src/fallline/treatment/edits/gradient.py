@@ -20,6 +20,8 @@ def keep_graph(script: Script, args: dict[str, Any], run: Run) -> None:
     if args["at"] == "layers":
         _allow(script)
         return
+    if args["at"] == "steps":
+        raise Unclear("another loss has to be chosen")
     found = [
         node
         for node in (*script.all(cst.Call), *script.all(cst.Attribute))

@@ -14,22 +14,26 @@ from torch.distributions import Distribution
 from fallline.diagnosis.finding import Finding, Prescription
 from fallline.record.run import Run
 from fallline.treatment.patient import Call, Patient
+from fallline.treatment.remedies.straight_through import StraightThrough
 
 SAYS = {
     "tensors": "the loss from the model's own output, not from a detached copy of it",
     "layers": "no torch.no_grad() in the model's forward pass",
+    "steps": "a slope for comparisons, argmax and sign on the way to the loss (straight-through)",
 }
 WRITE = {
     "tensors": "Take .detach(), .data, torch.tensor(…), Variable(…) and rounding between the model's output and the "
     "loss away, and write rsample() for sample():\n    loss = criterion(output, target)",
     "layers": "Take torch.no_grad() (also as a decorator) out of what forward() calls.",
+    "steps": "Train on a loss that has a slope, and keep the other as a metric: F.cross_entropy(scores, labels) for\n"
+    "scores.argmax(1) != labels, torch.sigmoid(4 * x) for x > 0, torch.tanh(x) for torch.sign(x).",
 }
 COPIES = ("detach", "tensor", "as_tensor", "round", "floor", "ceil")
 
 
 @dataclass(frozen=True)
 class KeepGraph:
-    """Keep the graph where the program detaches, copies, rounds or samples tensors, or forbids gradients."""
+    """Keep the graph where the program detaches, copies, rounds, compares or samples, or forbids gradients."""
 
     name: str = "keep-graph"
     treats: frozenset[str] = frozenset({"no-gradient"})
@@ -45,8 +49,10 @@ class KeepGraph:
         if args["at"] == "layers":
             _gradients_in_modules(patient)
             return
+        if args["at"] == "steps":
+            patient.surgery.calls |= StraightThrough().calls()
         patient.surgery.calls.update(dict.fromkeys(COPIES, _kept))
-        patient.surgery.calls["__get__"] = _kept_data
+        patient.surgery.calls |= {"__get__": _kept_data, "__set__": _required}
         patient.replace(VariableMeta, "__call__", _variable)
         kinds = [k for k in vars(distributions).values() if isinstance(k, type) and issubclass(k, Distribution)]
         for kind in kinds:
@@ -75,6 +81,12 @@ def _kept(call: Call) -> Call:
 def _kept_data(call: Call) -> Call:
     """``tensor.data``, among all attributes that a tensor is asked for."""
     return _kept(call) if call[0] == Tensor.data.__get__ else call  # type: ignore[attr-defined]
+
+
+def _required(call: Call) -> Call:
+    """``tensor.requires_grad = True``, which is true already of what was kept in the graph."""
+    wanted = call[0] == Tensor.requires_grad.__set__ and _cuts(call[1])  # type: ignore[attr-defined]
+    return (lambda tensor, value: None, *call[1:]) if wanted else call
 
 
 def _reparametrised(distribution: Distribution, shape: Sequence[int] = ()) -> Tensor:
