@@ -14,7 +14,7 @@ from fallline.treatment.fix import _further, candidates
 from fallline.treatment.prescribe import prescribe, remedies_for
 from fallline.treatment.remedies import BY_NAME, RARE, REMEDIES
 from fallline.treatment.remedies.learning_rate import LearningRate
-from fallline.treatment.trial import Comparison, Trial, compare, end_loss
+from fallline.treatment.trial import SQUARES, Comparison, Trial, compare, end_loss
 
 Record = Callable[[], Any]
 
@@ -97,6 +97,9 @@ def test_enough_is_solved_or_healthy(record: Record) -> None:
     assert held(record, [2.3] * 100, [0.1] * 100).enough
     assert not held(record, [0.31] * 100, nearly).enough  # no better than before
     assert not held(record, [2.3] * 100, [0.6] * 100).enough
+    tenth = held(record, [2.3] * 100, [0.2] * 100)
+    assert tenth.solved
+    assert not replace(tenth, strict=SQUARES).solved
     sore = record().chain(2).losses(nearly).classes([10] * 10)
     sore.weigh(range(10), grad=1.0, weight=1.0)
     run = sore.run()
@@ -131,5 +134,8 @@ def test_a_rate_that_helped_and_is_still_too_low_is_raised_again(record: Record)
     further = _further(compare(base, helped))
     assert [p.args["factor"] for p in further[0]] == [1000.0]
     assert [p.args["lr"] for p in further[0]] == [pytest.approx(10 * rate.args["lr"])]
+    better = trial(sick(record), tuple(BY_NAME["activation"].propose(finding("vanishing-gradient"), sick(record))[:1]))
+    better = compare(base, replace(better, run=slow.run()))
+    assert [p.args.get("factor") for pair in _further(better) for p in pair[1:]][-2:] == [3.0, 10.0]
     down = BY_NAME["learning-rate"].propose(finding("exploding-gradient"), sick(record))[0]
     assert LearningRate().further(rate, down) is None

@@ -144,8 +144,8 @@ def candidates(untreated: Trial) -> list[Prescription]:
 
 
 def _further(best: Comparison) -> list[tuple[Prescription, ...]]:
-    """The best remedy with one against what is still wrong under it, or with more of the same learning rate."""
-    taken = best.trial.remedies
+    """The best remedy with one against what is still wrong under it, with more of the same learning rate, or faster."""
+    taken, run = best.trial.remedies, best.trial.run
     names = {remedy.name for remedy in taken}
     found: list[tuple[Prescription, ...]] = []
     for remedy in candidates(best.trial) if best.better else ():
@@ -154,7 +154,9 @@ def _further(best: Comparison) -> list[tuple[Prescription, ...]]:
             found += [tuple(r for r in more if r is not None)] if None not in more else []
         elif remedy.name not in names | LAST and all({name, remedy.name} not in RIVALS for name in names):
             found.append((*taken, remedy))
-    return found
+    if not best.better or run is None or any(name == RATE.name or {name, RATE.name} in RIVALS for name in names):
+        return found
+    return [*found[: PAIRS - 2], *((*taken, faster) for faster in RATE.faster(run))]
 
 
 def _limits(untreated: Trial) -> Limits:

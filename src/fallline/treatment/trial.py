@@ -23,7 +23,9 @@ from fallline.treatment.ward import Ending, alone
 
 BUDGET = 0.10  # a trial may measure more often than a normal run: evidence is its purpose
 CLEARLY = 0.05  # a loss is clearly better when it is lower by this share of the constant prediction's loss (or its own)
+SOLVED = 0.1  # share of the scale of which hardly anything is left to gain
 LITTLE = 0.2  # share of the scale that may be left where nothing is found any more
+SQUARES = 0.5  # of these shares for a mean of squares, of which 1 − R² is the rest
 SOUND = 0.8  # share of the last losses that must be finite: a batch that is skipped may still give NaN
 UNSEEN = frozenset({"wrong-mode"})  # faults that may spoil the evaluation alone: a cure need not lower the loss
 OTHER = frozenset({"match-loss"})  # remedies under which the loss is another one
@@ -152,6 +154,7 @@ class Comparison:
     scale: float  # what a difference is measured by
     cleared: tuple[str, ...]
     new: tuple[str, ...]
+    strict: float = 1.0  # factor of what may be left
 
     @property
     def rest(self) -> float:
@@ -183,13 +186,13 @@ class Comparison:
     @property
     def enough(self) -> bool:
         """It is better, and there is hardly anything left to gain, or to find."""
-        healthy = self.rest < LITTLE and not self.trial.codes("error", "warning")
+        healthy = self.rest < LITTLE * self.strict and not self.trial.codes("error", "warning")
         return self.better and (self.solved or healthy)
 
     @property
     def solved(self) -> bool:
         """Hardly anything of the loss is left to gain."""
-        return math.isfinite(self.after) and self.rest < 0.1
+        return math.isfinite(self.after) and self.rest < SOLVED * self.strict
 
 
 def _since_spikes(untreated: Trial, updates: int) -> int | None:
@@ -221,8 +224,10 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
         before = trivial or first
     reference = trivial or (before if math.isfinite(before) else first)
     scale = abs(reference) if math.isfinite(reference) and reference else 1.0
+    squares = judged is not None and any(sight["kind"] == "mse" for sight in judged.sights)
     now, then = trial.codes("error", "warning"), untreated.codes("error", "warning")
     return Comparison(
         trial, updates, before, end_loss(trial, updates, most), scale,
         tuple(sorted(then - now)), tuple(sorted(trial.codes("error") - then - UNDERWAY)),
+        SQUARES if squares else 1.0,
     )  # fmt: skip
