@@ -216,22 +216,31 @@ class _Clinic:
             for pair in itertools.combinations(list(doses.values())[:4], 2)
             if {pair[0].name, pair[1].name} not in RIVALS
         ]
-        return self._try([*_further(best[0])[:PAIRS], *both[:PAIRS]], time.perf_counter() + PATIENCE)
+        tried = [c.trial.remedies for c in comparisons]
+        further = [r for r in (*_further(best[0])[:PAIRS], *both[:PAIRS]) if r not in tried]
+        return self._try(further, time.perf_counter() + PATIENCE)
 
     def _try(self, combinations: Sequence[tuple[Prescription, ...]], until: float) -> list[Comparison]:
         results: list[Comparison] = []
-        while len(results) < len(combinations) and time.perf_counter() <= until:
-            jobs = [(remedies, SEEDS[0]) for remedies in combinations[len(results) :][: self.workers]]
+        waiting, led = list(combinations), False
+        found = self.untreated[0].diagnosis
+        cause = found.findings[0].code if found is not None and found.findings else ""
+        while waiting and time.perf_counter() <= until:
+            jobs = [(remedies, SEEDS[0]) for remedies in waiting[: self.workers]]
             if not self.again and self.workers > 1 and self._seedable():
-                jobs = [(jobs[0][0], seed) for seed in SEEDS]  # the first is the likeliest: both seeds at once
+                jobs = [(waiting[0], seed) for seed in SEEDS]  # the first is the likeliest: both seeds at once
             for number, (remedies, seed) in enumerate(jobs, len(results) + 1):
-                trial = f"trial {number} of {len(combinations)}" if seed == SEEDS[0] else "with another seed"
+                trial = f"trial {number} of {len(results) + len(waiting)}" if seed == SEEDS[0] else "with another seed"
                 self.progress(f"{trial}: {describe(remedies)}")
             run = functools.partial(self._run, limits=replace(self.limits, bars=self._bars(results)))
             for compared in self.pool.map(run, *zip(*jobs, strict=True)):
                 (results if compared.trial.seed == SEEDS[0] else self.again).append(compared)
             if any(map(self.enough, results)):
                 break
+            waiting = waiting[sum(seed == SEEDS[0] for _, seed in jobs) :]
+            leading = [c for c in results if c.better and cause in c.cleared]
+            if leading and not led:  # something is against the cause: first see what it leaves behind
+                led, waiting = True, [*_further(min(leading, key=lambda c: c.rest))[:PAIRS], *waiting]
         return results
 
     def enough(self, compared: Comparison) -> bool:
