@@ -97,7 +97,9 @@ def test_large_gains_that_train_are_no_fault(record: Record) -> None:
 # -- units
 
 
-@pytest.mark.parametrize(("now", "born"), [([1.0] * 10, True), ([0.1] * 5 + [1.0] * 5, False)])
+@pytest.mark.parametrize(
+    ("now", "born"), [([1.0] * 10, True), ([0.1] * 5 + [1.0] * 5, False), ([0.6] + [1.0] * 9, False)]
+)
 def test_dead_units_and_since_when(record: Record, now: list[float], born: bool) -> None:
     made = record().chain(3).losses(STUCK).classes(TEN)
     for step, dead in enumerate(now):

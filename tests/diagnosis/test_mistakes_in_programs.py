@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -220,6 +221,77 @@ def made_anew(right: bool) -> None:
     train(Net(), x, (x[:, 0] * x[:, 1] > 0).long(), F.cross_entropy)
 
 
+def log_cosh(right: bool) -> None:
+    x = rows()
+    y = x[:, :1].sin() if right else x[:, 0].sin()
+
+    def loss(prediction: Tensor, target: Tensor) -> Tensor:
+        error = prediction - target
+        return (error + F.softplus(-2 * error) - math.log(2)).mean()
+
+    train(net(1), x, y, loss)
+
+
+def cut_between(right: bool) -> None:
+    encoder, decoder, x = nn.Sequential(nn.Linear(6, 8), nn.Tanh()), net(4), rows()
+    decoder[0], y = nn.Linear(8, 16), torch.randint(4, (64,))
+    optimizer = torch.optim.SGD([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
+    for _ in range(60):
+        optimizer.zero_grad()
+        state = encoder(x)
+        F.cross_entropy(decoder(state if right else state.detach()), y).backward()
+        optimizer.step()
+
+
+def adversaries(right: bool) -> None:
+    generator, judge = nn.Linear(2, 6), net(1)
+    first = torch.optim.Adam(judge.parameters(), lr=1e-3)
+    second = torch.optim.Adam((generator if right else judge).parameters(), lr=1e-3)
+    for _ in range(40):
+        real, fake = rows(16) + 2, generator(torch.randn(16, 2))
+        judge.zero_grad()
+        (F.softplus(-judge(real)).mean() + F.softplus(judge(fake.detach())).mean()).backward()
+        first.step()
+        generator.zero_grad()
+        judge.zero_grad()
+        F.softplus(-judge(fake)).mean().backward()
+        second.step()
+
+
+def hinge(right: bool) -> None:
+    model, x = net(1), rows(200)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for step in range(300):
+        batch = x[torch.randint(200, (20,), generator=torch.Generator().manual_seed(step))]
+        y = (batch[:, :1] > 0).float()
+        optimizer.zero_grad()
+        F.relu(1 - model(batch) * (2 * y - 1 if right else y)).mean().backward()
+        optimizer.step()
+
+
+def sign(right: bool) -> None:
+    model, x = net(2), rows()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    for _ in range(300):
+        optimizer.zero_grad()
+        mean, scale = model(x).unbind(1)
+        divergence = 0.5 * (mean.square() + scale.exp() - scale - 1).mean()
+        ((mean - x[:, 0]).square().mean() + (divergence if right else -divergence)).backward()
+        optimizer.step()
+
+
+def warm_up(right: bool) -> None:
+    model, x = net(4), rows()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, step / 20))
+    for _ in range(60):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), x[:, :4].argmax(1)).backward()
+        optimizer.step()
+        if right:
+            schedule.step()
+
+
 PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "class numbers": (class_numbers, "output-mismatch", "every output is fitted to the number of the class"),
     "soft margin": (soft_margin, "output-mismatch", "labels of 0 where the loss expects −1"),
@@ -243,6 +315,16 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "dice": (dice, "shape-mismatch", "prediction (16, 1, 3, 3) and target broadcast to (16, 16, 3, 3)"),
     "dropout on the output": (dropped_output, "wrong-mode", "dropout on the output"),
     "gradients thrown away": (thrown_away, "no-gradient", "gradients are cleared before an update uses them"),
+    "pairs in a loss of two branches": (
+        log_cosh,
+        "shape-mismatch",
+        "prediction (64, 1) and target broadcast to (64, 64)",
+    ),
+    "a cut before half of the network": (cut_between, "no-gradient", "parameters that never get a gradient"),
+    "one network in two optimizers": (adversaries, "no-gradient", "parameters that no optimizer knows"),
+    "a hinge that leaves half of the samples": (hinge, "no-gradient", "the gradient has become exactly zero"),
+    "a divergence of the wrong sign": (sign, "exploding-gradient", "a loss without a floor"),
+    "a warm-up that never goes on": (warm_up, "learning-rate-too-low", "the learning rate is 0"),
     "a loss of nothing": (nothing_ever, "no-gradient", "the gradient is exactly zero"),
     "a state that leaks": (leaky_state, "vanishing-gradient", "vanishing gradient through time"),
 }

@@ -127,6 +127,15 @@ def test_descent_that_falls_does_not_stall() -> None:
     assert flat.stalled
 
 
+def test_a_loss_below_zero_stalls_where_it_gains_nothing_of_its_whole_fall() -> None:
+    falling, arrived = Pace(), Pace()
+    for i in range(40 * WARM):
+        falling.add(-float(i))
+        arrived.add(-2.9 + math.exp(-i / 5))
+        assert not falling.stalled
+    assert arrived.stalled
+
+
 # -- curvature
 
 

@@ -115,6 +115,14 @@ def test_a_held_rate_is_no_schedule_also_at_another_rate(names: tuple[str, ...])
     assert equal(plain, treated)
 
 
+def test_a_rate_that_a_warm_up_never_raises_is_held_at_its_own() -> None:
+    plain, treated, data = perceptron(2, 8, 1), perceptron(2, 8, 1), noisy(40)
+    train(plain, data)
+    with under("hold-rate", {}):
+        train(treated, data, schedule=lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda step: 0.0))
+    assert equal(plain, treated)
+
+
 def test_holding_is_for_a_rate_that_a_schedule_took_away(record: Callable[[], Any]) -> None:
     run = record().chain(2).losses([1.0] * 100).run()
     propose = BY_NAME["hold-rate"].propose

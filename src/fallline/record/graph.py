@@ -277,6 +277,9 @@ def broadcast(root: Node, depth: int = 24) -> tuple[list[int], list[int]] | None
         share = op_name(node) == "div" and all(_shape(source) == _shape(node) for source in inputs)  # as of a Dice loss
         if len(inputs) == 2 and (terms or share):
             return broadcast(inputs[0], left - 1) or broadcast(inputs[1], left - 1)
+        if len(inputs) == 2 and (fork := _fork(inputs[0], inputs[1], _shape(node))) is not None:
+            node = fork
+            continue
         if len(inputs) != 1 or not hasattr(inputs[0], "_input_metadata"):
             return None
         before, after = _shape(inputs[0]), _shape(node)
@@ -285,6 +288,20 @@ def broadcast(root: Node, depth: int = 24) -> tuple[list[int], list[int]] | None
             return before, after
         node = inputs[0]
     return None
+
+
+def _fork(left: Node, right: Node, shape: list[int], depth: int = 8) -> Node | None:
+    """The operation that both inputs come from, element by element: log(cosh e) is e + softplus(−2e) − ln 2."""
+    ways = []
+    for node in (left, right):
+        way = [node]
+        while len(way) < depth and _shape(way[-1]) == shape:
+            inputs = [source for source, _ in way[-1].next_functions if source is not None]
+            if len(inputs) != 1:
+                break
+            way.append(inputs[0])
+        ways.append([node for node in way if _shape(node) == shape])
+    return next((node for node in ways[0] if node in ways[1]), None)
 
 
 def _shape(node: Node) -> list[int]:

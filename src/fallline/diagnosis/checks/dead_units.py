@@ -25,6 +25,7 @@ class DeadUnits:
     share: float = 0.5  # of a layer's units
     most: float = 0.9  # from here on even a training that learned a little is concerned
     whole: float = 0.999  # nothing at all passes
+    born: float = 0.9  # of that share, that must have been dead in the first batch for it to be so from the start
     silent: float = 0.97  # of all pairs of a unit and a sample: ordinary sparsity is 0.3 to 0.9
 
     def look(self, run: Run) -> Finding | None:
@@ -66,7 +67,7 @@ class DeadUnits:
             return share, 0, False
         now = rows["dead"][seen]
         steps = rows["step"][seen]
-        living = np.flatnonzero(now < self.share)
+        living = np.flatnonzero((now < self.share) | ((steps == steps[0]) & (now < self.born * share)))
         since = int(living[-1]) + 1 if len(living) else 0
         born = since == 0 and steps[0] == training.run.layer_stats.where(layer=layer.id)["step"].min()
         return share, int(steps[min(since, len(steps) - 1)]), bool(born)

@@ -22,17 +22,43 @@ class ExplodingGradient:
     factor: float = 1.5  # a layer; below, a deep network may grow this much in passing and still train
     lost: float = 1.2  # loss at the end over the loss before a burst
     burst: float = 100.0  # a gradient norm over the run's own median, for growth over steps
+    fall: float = 1e6  # size of a loss below zero over the size it began with
 
     def look(self, run: Run) -> Finding | None:
         looked = False
         for training in run.trainings:
-            finding = self._over_depth(training) or self._over_time(training) or self._over_steps(training)
+            finding = (
+                self._without_floor(training) or self._over_depth(training) or self._over_time(training)
+                or self._over_steps(training)
+            )  # fmt: skip
             if finding is not None:
                 return finding
             looked = looked or len(training.parameter_stats) + len(training.layer_stats) > 0
         if not looked:
             raise NotApplicable("no gradient was measured")
         return None
+
+    def _without_floor(self, training: Training) -> Finding | None:
+        """A loss that falls below zero by powers of ten."""
+        loss = training.loss[np.isfinite(training.loss)]
+        if not len(loss) or not loss[-1] < 0:
+            return None
+        first, last = float(np.abs(loss[:5]).max()), float(loss[-1])
+        if abs(last) < self.fall * first:
+            return None
+        return Finding(
+            code=self.code,
+            severity="error",
+            title="a loss without a floor",
+            message=f"The loss falls from {text(float(loss[0]))} to {text(last)}, ×{text(abs(last) / first)} in size, "
+            f"and on.",
+            why="Some term of the loss can be made as negative as one likes, so descent follows it for ever, with ever "
+            "larger gradients, and forgets the rest. Mostly a sign is wrong: of a KL divergence, an entropy or a "
+            "distance that should be small, or of log probabilities that should be large.",
+            disproof="The loss settles when the training goes on.",
+            steps=(int(training.steps["step"][0]), int(training.steps["step"][-1])),
+            evidence={"first": first, "last": last},
+        )
 
     def _over_depth(self, training: Training) -> Finding | None:
         links, outcome = chain(training), judge(training)

@@ -55,7 +55,24 @@ class LearningRateTooLow:
 
     def _judge(self, training: Training) -> Finding | None:
         outcome = judge(training)
-        return self._throttled(training, outcome) or self._slow(training, outcome)
+        return self._zero(training) or self._throttled(training, outcome) or self._slow(training, outcome)
+
+    def _zero(self, training: Training) -> Finding | None:
+        """A rate that a schedule has set to 0, and that nothing raises."""
+        rates = training.steps["lr"]
+        if len(rates) < self.least or not np.isfinite(rates).all() or rates.any():
+            return None
+        return Finding(
+            code=self.code,
+            severity="error",
+            title="the learning rate is 0",
+            message=f"In all {len(rates)} updates the learning rate is exactly 0: no weight moves.",
+            why="A schedule that starts from 0, as a warm-up does, sets the rate to 0 when it is made, and raises it "
+            "only when scheduler.step() is called.",
+            disproof="The weights differ after an update from what they were before.",
+            steps=(int(training.steps["step"][0]), int(training.steps["step"][-1])),
+            evidence={"learning_rate": 0.0, "late": 0.0},
+        )
 
     def _throttled(self, training: Training, outcome: Outcome) -> Finding | None:
         """A schedule that takes the rate away long before anything is reached."""

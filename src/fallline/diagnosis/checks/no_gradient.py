@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fallline.diagnosis.finding import Finding, NotApplicable
+from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import judge
 from fallline.record.run import Layer, Run, Training
 
@@ -21,13 +21,16 @@ class NoGradient:
     seen: int = 3  # updates that were looked at
     thrown: float = 3.0  # gradients cleared unused for each that an update used
     portion: float = 0.5  # of the trained numbers that must be left out before a registered layer counts as forgotten
+    part_of_stuck: float = 0.1  # the same where nothing is learned
+    early: float = 0.1  # of the updates, after which gradients may be expected to differ from 0
+    late: float = 0.9  # of the gradients measured after those that must be exactly 0
 
     def look(self, run: Run) -> Finding | None:
         if not len(run.steps) and not run.events:
             raise NotApplicable("no update was recorded")
         looks = (
             self._cut, self._penalty, self._hidden, self._made_anew, self._left_out, self._frozen, self._nothing,
-            self._cleared, self._thrown_away, self._never, self._all_zero,
+            self._cleared, self._thrown_away, self._never, self._all_zero, self._died,
         )  # fmt: skip
         return next((finding for look in looks if (finding := look(run)) is not None), None)
 
@@ -129,7 +132,8 @@ class NoGradient:
         share = sum(p.numel for p in outside) / total if total else 0.0
         outcomes = [judge(t) for t in run.trainings]
         strangers = bool(orphans) and not any(_moved(run, p.id) for p in inside)
-        if not outside or not (strangers or (share >= self.portion and not any(o.learned for o in outcomes))):
+        forgotten = share >= self.portion and not any(o.learned for o in outcomes)
+        if not outside or not (strangers or forgotten or _twice(run)):
             return None
         names = [p.name for p in outside]
         return self._finding(
@@ -137,7 +141,7 @@ class NoGradient:
             f"{len(outside)} parameters ({100 * share:.0f} % of the numbers that take part) get a gradient but are in "
             f"no optimizer: {_some(names)}."
             + (" The optimizer holds other parameters, which get none: it was made for another "
-            "model." if strangers else ""),
+            "model." if strangers else " Two optimizers hold the very same parameters." if _twice(run) else ""),
             "An optimizer updates only the tensors it was given. Layers made later, of another copy of the model, or "
             "left out of the list keep their random start weights.",
             tuple(names), float(len(names)),
@@ -151,7 +155,8 @@ class NoGradient:
         silent = [p for p in run.parameters if p.trainable and _trained(run, p.id) and not _moved(run, p.id)]
         moving = [p for p in run.parameters if _trained(run, p.id) and _moved(run, p.id)]
         share = sum(p.numel for p in silent) / max(1, sum(p.numel for p in silent + moving))
-        if not silent or share < self.portion:
+        stuck = all(judge(t).idle for t in run.trainings)
+        if not silent or share < (self.part_of_stuck if stuck else self.portion):
             return None
         names = [p.name for p in silent]
         return self._finding(
@@ -237,6 +242,30 @@ class NoGradient:
                 )  # fmt: skip
         return None
 
+    def _died(self, run: Run) -> Finding | None:
+        """From some update on the gradient is exactly zero, on batches whose losses differ and are not zero."""
+        for training in run.trainings:
+            steps, gradient = training.total("grad")
+            loss, at = training.loss, np.searchsorted(training.steps["step"], steps)
+            late = at >= self.early * len(loss)
+            if late.sum() < self.seen or not np.isfinite(loss[at[late]]).all():
+                continue
+            zero = gradient[late] == 0
+            held = loss[at[late]][zero]
+            if zero.mean() < self.late or not len(held) or np.abs(held).min() == 0 or not held.std() > 0:
+                continue
+            return self._finding(
+                "the gradient has become exactly zero",
+                f"In {int(zero.sum())} of {len(zero)} late measured updates the gradient of every "
+                f"parameter is exactly 0, while the loss goes from {text(held.min())} to {text(held.max())} from batch "
+                "to batch.",
+                "What is left of the loss does not hang on the parameters any more: every unit that could change it is "
+                "off, a clamp or a margin is passed, or the targets are such that part of the samples never counts "
+                "(as labels 0 and 1 in a hinge loss, which takes -1 and 1). No learning rate can help.",
+                (), float(len(zero)), "died",
+            )  # fmt: skip
+        return None
+
     def _finding(
         self, title: str, message: str, why: str, names: tuple[str, ...], count: float, kind: str = ""
     ) -> Finding:
@@ -262,6 +291,17 @@ def _trained(run: Run, parameter: int) -> bool:
 
 def _moved(run: Run, parameter: int) -> bool:
     return len(run.parameter_stats) > 0 and bool((run.parameter_stats["parameter"] == parameter).any())
+
+
+def _twice(run: Run) -> bool:
+    """Whether two optimizers that take turns hold the very same parameters."""
+    held = [frozenset(t.optimizer.parameters) for t in run.trainings if t.optimizer.id and len(t.loss)]
+    return len(run.trainings) > 1 and _interleaved(run) and len(set(held)) < len(held)
+
+
+def _interleaved(run: Run) -> bool:
+    order = run.steps["optimizer"]
+    return bool((order[1:] != order[:-1]).sum() >= 2 * len(run.trainings))
 
 
 def _some(names: list[str], most: int = 4) -> str:

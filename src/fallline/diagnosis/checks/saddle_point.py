@@ -39,7 +39,8 @@ class SaddlePoint:
             return None
         outcome = judge(training)
         late = look.step - int(training.steps["step"][0]) >= self.late * len(training.loss)
-        arrived = outcome.flat and look.one_step < self.rest and outcome.explained < self.explained
+        arrived = outcome.flat and look.one_step < self.rest and not outcome.explained >= self.explained
+        arrived = arrived and not outcome.contested
         if not (arrived or (outcome.idle and late)) or not look.negative or look.one_step >= self.step:
             return None
         growth = 1 + pace(training) * abs(look.smallest)

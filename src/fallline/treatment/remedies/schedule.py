@@ -60,7 +60,7 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class HoldRate:
-    """Keep the learning rate at its highest so far, whatever a schedule does."""
+    """Keep the learning rate at its highest so far, whatever a schedule does; at its own where it has been 0 only."""
 
     name: str = "hold-rate"
     treats: frozenset[str] = frozenset({"learning-rate-too-low"})
@@ -80,7 +80,8 @@ class HoldRate:
             for number, group in enumerate(optimizer.param_groups):
                 key = (id(optimizer), number)
                 own[key] = float(group["lr"])
-                group["lr"] = highest[key] = max(highest.get(key, 0.0), own[key])
+                highest[key] = max(highest.get(key, 0.0), own[key])
+                group["lr"] = highest[key] or group.get("initial_lr", 0.0)
 
         def give_back(optimizer: Optimizer) -> None:
             for number, group in enumerate(optimizer.param_groups):
@@ -90,6 +91,8 @@ class HoldRate:
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """The line to look for."""
+        if not any(t.steps["lr"].any() for t in run.trainings):
+            return "Call scheduler.step() after each optimizer.step(), or leave the schedule out."
         return "Take scheduler.step() out of the loop over the batches: once an epoch, or not at all."
 
 
