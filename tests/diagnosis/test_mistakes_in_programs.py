@@ -261,7 +261,7 @@ def adversaries(right: bool) -> None:
 def hinge(right: bool) -> None:
     model, x = net(1), rows(200)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    for step in range(300):
+    for step in range(120):
         batch = x[torch.randint(200, (20,), generator=torch.Generator().manual_seed(step))]
         y = (batch[:, :1] > 0).float()
         optimizer.zero_grad()
@@ -271,8 +271,8 @@ def hinge(right: bool) -> None:
 
 def sign(right: bool) -> None:
     model, x = net(2), rows()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
-    for _ in range(300):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.5)
+    for _ in range(80):
         optimizer.zero_grad()
         mean, scale = model(x).unbind(1)
         divergence = 0.5 * (mean.square() + scale.exp() - scale - 1).mean()

@@ -92,6 +92,13 @@ def test_better_is_a_clear_difference_at_equal_updates(record: Record) -> None:
     assert held(record, [float("nan")] * 100, [0.5] * 100).better
 
 
+def test_a_loss_without_a_floor_is_not_better_for_being_lower(record: Record) -> None:
+    falling = [1.0, *(-(10.0**i) for i in range(12))]
+    assert not held(record, falling, [1.0, *(-(2 * 10.0**i) for i in range(12))]).better
+    assert not held(record, falling, [1.0, *(-(4.0**i) for i in range(12))]).better
+    assert held(record, falling, [1.0, *([-0.2] * 12)]).better
+
+
 def test_enough_is_solved_or_healthy(record: Record) -> None:
     nearly = list(np.linspace(2.3, 0.3, 50)) + [0.3] * 50
     assert held(record, [2.3] * 100, [0.1] * 100).enough

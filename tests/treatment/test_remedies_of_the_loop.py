@@ -370,6 +370,26 @@ def test_inputs_that_are_there_stay_as_they_are() -> None:
     assert same(trained(MSE, "fill-missing"), trained(MSE))
 
 
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("both", [False, True])
+def test_every_time_step_reaches_the_end(kind: type[nn.RNNBase], both: bool) -> None:
+    torch.manual_seed(0)
+    net, x = kind(3, 4, num_layers=2, batch_first=True, bidirectional=both), torch.randn(5, 7, 3)
+    plain, _ = net(x)
+    patient = Patient()
+    BY_NAME["pool-states"].apply(patient, {})
+    with patient.operate():
+        states, final = net(x)
+        alone, _ = net(x[0])
+    hidden = final[0] if kind is nn.LSTM else final
+    most = plain.amax(dim=1)
+    assert torch.equal(states[:, :-1], plain[:, :-1])
+    assert torch.equal(states[:, -1], most)
+    assert torch.equal(torch.cat([*hidden[-2 if both else -1 :]], dim=1), most)
+    assert torch.allclose(alone, states[0], atol=1e-6)
+    assert torch.equal(net(x)[0], plain)  # put back
+
+
 PAIRS: dict[str, tuple[Loss, Loss]] = {
     "mse": (
         lambda model, x, y: F.mse_loss(model(x)[:, :1], y[:, 0]),

@@ -85,6 +85,12 @@ class Trial:
         """Its loss is another one than the program's."""
         return any(remedy.name in OTHER for remedy in self.remedies)
 
+    @property
+    def floorless(self) -> bool:
+        """Its loss falls below every bound."""
+        findings = self.diagnosis.findings if self.diagnosis is not None else ()
+        return any("floorless" in finding.evidence for finding in findings)
+
     def codes(self, *severities: str) -> set[str]:
         findings = self.diagnosis.findings if self.diagnosis is not None else ()
         return {f.code for f in findings if not severities or f.severity in severities}
@@ -225,9 +231,13 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
     reference = trivial or (before if math.isfinite(before) else first)
     scale = abs(reference) if math.isfinite(reference) and reference else 1.0
     squares = judged is not None and any(sight["kind"] == "mse" for sight in judged.sights)
+    after = end_loss(trial, updates, most)
+    if untreated.floorless:  # less is not better there
+        scale = abs(first) or 1.0
+        before, after = math.inf, math.inf if after < -scale else after
     now, then = trial.codes("error", "warning"), untreated.codes("error", "warning")
     return Comparison(
-        trial, updates, before, end_loss(trial, updates, most), scale,
+        trial, updates, before, after, scale,
         tuple(sorted(then - now)), tuple(sorted(trial.codes("error") - then - UNDERWAY)),
         SQUARES if squares else 1.0,
     )  # fmt: skip

@@ -57,7 +57,7 @@ class ExplodingGradient:
             "distance that should be small, or of log probabilities that should be large.",
             disproof="The loss settles when the training goes on.",
             steps=(int(training.steps["step"][0]), int(training.steps["step"][-1])),
-            evidence={"first": first, "last": last},
+            evidence={"first": first, "last": last, "floorless": 1.0},
         )
 
     def _over_depth(self, training: Training) -> Finding | None:

@@ -20,6 +20,7 @@ from fallline.treatment.remedies.normalise import Normalise
 from fallline.treatment.remedies.optimizer import ExchangeOptimizer
 from fallline.treatment.remedies.output import MatchShapes, OutputActivation
 from fallline.treatment.remedies.perturb import Perturb, Search
+from fallline.treatment.remedies.pool_states import PoolStates
 from fallline.treatment.remedies.register import Register
 from fallline.treatment.remedies.revive import Revive
 from fallline.treatment.remedies.rollback import Rollback
@@ -58,6 +59,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     Clip(),
     OutputBias(),
     ForgetBias(),
+    PoolStates(),
     Initialise(),
     Perturb(),
     Search(),

@@ -25,11 +25,13 @@ class OutputActivation:
     """Leave the activation at the output out, or put sigmoid there where a single unit went through softmax."""
 
     name: str = "output-activation"
-    treats: frozenset[str] = frozenset({"output-mismatch"})
+    treats: frozenset[str] = frozenset({"output-mismatch", "dead-units"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
-        """What stands last before the loss, replaced by what the loss expects."""
+        """What stands last before the loss, replaced by what the loss expects; against dead units, where it is that."""
         outputs = [layer for layer in run.layers if layer.output]
+        if finding.code == "dead-units" and not any(layer.name in finding.layers for layer in outputs):
+            return []
         sights = [s.detail for s in run.sights if s.detail["kind"] is not None]
         if not outputs or not sights or _logarithm(sights[0]):
             return []
