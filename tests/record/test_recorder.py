@@ -818,6 +818,21 @@ def test_a_non_finite_loss_is_reported_once_with_its_place(watched: Watched) -> 
     assert np.isnan(run.steps["loss"]).tolist() == [False] * 3 + [True] * 3
 
 
+def test_a_gradient_that_is_bad_in_the_first_layer_alone_is_seen_before_it_is_used(watched: Watched) -> None:
+    first, last = nn.Linear(4, 4, bias=False), nn.Linear(4, 1)
+    optimizer = torch.optim.SGD([*first.parameters(), *last.parameters()], lr=0.1)
+
+    def train() -> None:
+        for _ in range(3):
+            optimizer.zero_grad()
+            last((first(torch.zeros(2, 4)).square()).sqrt()).sum().backward()
+            optimizer.step()
+
+    (event,) = watched(train).events_of("non-finite")
+    assert (event.step, event.detail["origin"]) == (0, "backward")
+    assert len(event.detail["parameters"]) == 1
+
+
 def test_a_non_finite_gradient_under_a_finite_loss(watched: Watched) -> None:
     w = torch.zeros(3, 1, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1)

@@ -472,11 +472,14 @@ class Recorder:
             return
         self._inquiry.read[id(optimizer)] = weakref.ref(optimizer), weakref.ref(sentinel), key
         if not self._broken and gradient.is_cpu and not cmath.isfinite(_sum(gradient)):
-            self._broken = True
-            held = [(p, p.grad) for p in _parameters(optimizer) if p.grad is not None]
-            self.store.event(self.step, "non-finite", **self._examine(held))
+            self._breaks([(p, p.grad) for p in _parameters(optimizer) if p.grad is not None])
         if self._sample is not None or self.step < CAREFUL:
             self._carried.check(key, gradient, self.step)
+
+    def _breaks(self, held: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Take down the first gradients that are not finite, before they are used."""
+        self._broken = True
+        self.store.event(self.step, "non-finite", **self._examine(held))
 
     def _examine(self, held: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
         """What can be known of a gradient that is not finite, before it is used."""
@@ -530,8 +533,16 @@ class Recorder:
         parameters = _parameters(optimizer)
         if closure is None:
             self._weigh(self._sample, [(p, p.grad) for p in parameters])
+            self._check_norms(self._sample, [(p, p.grad) for p in parameters if p.grad is not None])
         else:  # the gradients are yet to come
             self._copies = [p.detach().clone() for p in parameters]
+
+    def _check_norms(self, sample: Sample, held: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Where all norms are taken anyway, they show a gradient that is not finite; on a GPU it would have to wait."""
+        if self._broken or not any(norm.is_cpu and not cmath.isfinite(float(norm)) for norm in sample.gradients):
+            return
+        if not all(bool(torch.isfinite(gradient).all()) for _, gradient in held):  # a norm may overflow, too
+            self._breaks(held)
 
     def _weigh(
         self, sample: Sample, pairs: Sequence[tuple[Tensor, Tensor | None]], copies: Sequence[Tensor] = ()
