@@ -350,8 +350,13 @@ def birth(loss: Tensor) -> Birth | None:
             return Birth(where, op_name(producer), nearest, (), _share(tensor), producer)
     operations = [node for node in graph.nodes if op_name(node) != "accumulategrad"]
     singular = [node for node in operations if op_name(node) in SINGULAR]
-    last = (singular or operations)[-1]
+    last = (singular or [node for node in operations if _by_zero(node)] or operations)[-1]
     return Birth("loss", op_name(last), nearest, (), 1.0, last)
+
+
+def _by_zero(node: Node) -> bool:
+    """Whether this is a product with a constant that holds zeros: 0 times infinity is NaN, and no one keeps it."""
+    return op_name(node) == "mul" and any(bool((constant == 0).any()) for _, constant in saved_tensors(node))
 
 
 def _producer(node: Node, tensor: Tensor) -> Node | None:

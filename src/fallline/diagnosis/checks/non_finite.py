@@ -27,6 +27,7 @@ DOMAINS = {
     "log": "log of 0 is -Inf and of a negative number NaN: use log(x.clamp(min=1e-8)), or a loss on logits such as "
     "BCEWithLogitsLoss",
     "pow": "a negative number to a broken power is NaN, and 0 to a negative power Inf: clamp the base",
+    "mul": "0 times infinity is NaN: torch.xlogy(t, t) for t * log(t), or 1e9 for infinity in a mask",
     "acos": "acos is NaN outside -1 to 1: clamp what goes in",
     "asin": "asin is NaN outside -1 to 1: clamp what goes in",
     "atanh": "atanh is Inf at -1 and 1 and NaN beyond: clamp what goes in",

@@ -69,7 +69,8 @@ class KeepDomain:
         if operation == "pow":
             return f"Write x.clamp(min={LEAST:g}) ** p for x ** p."
         if operation in MASKS:
-            return f"Write {HUGE:g} for float('inf') in the mask: 0 times infinity is NaN."
+            inf = f"{HUGE:g} for float('inf') in the mask"
+            return f"0 times infinity is NaN: write {inf}, or torch.xlogy(t, t) for t * log(t)."
         return f"Write torch.{operation}(x{clamp(operation)}) for torch.{operation}(x)."
 
 
