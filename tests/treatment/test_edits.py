@@ -22,6 +22,7 @@ LOOP = (
     "for i in range(100):\n    loss = F.mse_loss(model(x), y)\n    optimizer.zero_grad()\n"
     "    loss.backward()\n    optimizer.step()\n"
 )
+LOADER = "loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=4)\n"
 USUAL = HEAD + NET + MADE + LOOP
 CLASS = HEAD + (
     "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
@@ -192,6 +193,12 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "group norm": (at_loop("nn.Sigmoid()", "nn.BatchNorm1d(8)"), "mode", {"set": "group"}, """
 -model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 8))
 +model = nn.Sequential(nn.Linear(8, 8), nn.GroupNorm(1, 8), nn.Linear(8, 8))
+"""),
+    "order": (
+        at_loop("for i in range(100):", LOADER + "for x, y in loader:"),
+        "shuffle", {}, """
+-loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=4)
++loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=4, shuffle=True)
 """),
     "shapes": (USUAL, "match-shapes", {"squeeze": True}, """
 -    loss = F.mse_loss(model(x), y)

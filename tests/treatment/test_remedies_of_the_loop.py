@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
 from fallline.diagnosis.finding import Finding
 from fallline.record.run import Run
@@ -388,6 +389,23 @@ def test_every_time_step_reaches_the_end(kind: type[nn.RNNBase], both: bool) -> 
     assert torch.equal(torch.cat([*hidden[-2 if both else -1 :]], dim=1), most)
     assert torch.allclose(alone, states[0], atol=1e-6)
     assert torch.equal(net(x)[0], plain)  # put back
+
+
+def test_samples_come_in_another_order_in_every_epoch() -> None:
+    torch.manual_seed(0)
+    loader = DataLoader(TensorDataset(torch.arange(32)), batch_size=8)
+
+    def order() -> list[int]:
+        return [int(i) for (batch,) in loader for i in batch]
+
+    patient = Patient()
+    BY_NAME["shuffle"].apply(patient, {})
+    with patient.operate():
+        with torch.no_grad():
+            assert order() == list(range(32))
+        first, second = order(), order()
+    assert sorted(first) == sorted(second) == list(range(32))
+    assert len({tuple(first), tuple(second), tuple(range(32))}) == 3
 
 
 PAIRS: dict[str, tuple[Loss, Loss]] = {

@@ -23,6 +23,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "keep-domain": domain.keep,
     "skip-non-finite": loop.skip_non_finite,
     "skip-spikes": loop.skip_spikes,
+    "shuffle": data.shuffle,
     "mode": network.mode,
     "insert-activation": network.insert_activation,
     "scale-inputs": data.scale_inputs,

@@ -1,4 +1,4 @@
-"""The edit that standardises the inputs where the program makes them."""
+"""Edits of the data: their scale, where the program makes them, and their order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import libcst as cst
 
 from fallline.record.run import Run
 from fallline.treatment.edits import optimizers, places
+from fallline.treatment.edits.arguments import with_argument
 from fallline.treatment.edits.script import Script, Statement, Unclear
 
 LOADER, DATASET = "torch.utils.data.DataLoader", "torch.utils.data.TensorDataset"
@@ -71,6 +72,16 @@ def scale_targets(script: Script, args: dict[str, Any], run: Run) -> None:
         script.replace(value, functools.partial(scaled, alone=alone))
     if any(t.optimizer.kind == "SGD" for t in run.trainings):
         optimizers.scale_rate(script, 1 / std**2, run)
+
+
+def shuffle(script: Script, args: dict[str, Any], run: Run) -> None:
+    """``shuffle=True`` for the loader that the training loop goes through."""
+    loops = [loop.iter for loop in script.loops(places.backward(script)) if isinstance(loop, cst.For)]
+    made = [script.assigned(value) if isinstance(value, cst.Name) else value for value in loops]
+    loaders = [call for call in made if isinstance(call, cst.Call) and script.qualified(call.func) == LOADER]
+    if len(loaders) != 1:
+        raise Unclear("the training loop does not go through a DataLoader that is made in one place")
+    script.replace(loaders[0], lambda old: with_argument(cst.ensure_type(old, cst.Call), 2, "shuffle", "True"))
 
 
 def _in_loop(script: Script, call: cst.Call, backward: cst.Call) -> bool:

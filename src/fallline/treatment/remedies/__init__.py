@@ -27,6 +27,7 @@ from fallline.treatment.remedies.rollback import Rollback
 from fallline.treatment.remedies.scale import ScaleInputs, ScaleTargets
 from fallline.treatment.remedies.schedule import DecayOnPlateau, HoldRate, WarmUp
 from fallline.treatment.remedies.shortcut import Shortcut
+from fallline.treatment.remedies.shuffle import Shuffle
 from fallline.treatment.remedies.skip_non_finite import SkipNonFinite
 from fallline.treatment.remedies.skip_spikes import SkipSpikes
 from fallline.treatment.remedies.unit_variance import UnitVariance
@@ -45,6 +46,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     FillMissing(),
     SkipNonFinite(),
     SkipSpikes(),
+    Shuffle(),
     Modes(),
     ScaleInputs(),
     ScaleTargets(),
