@@ -9,8 +9,8 @@ import pytest
 
 from fallline.diagnosis.checks import CHECKS
 from fallline.diagnosis.diagnose import Diagnosis, diagnose
-from fallline.diagnosis.finding import Finding
-from fallline.treatment.fix import _further, candidates
+from fallline.diagnosis.finding import Finding, Prescription
+from fallline.treatment.fix import _further, _with_companions, candidates
 from fallline.treatment.prescribe import prescribe, remedies_for
 from fallline.treatment.remedies import BY_NAME, RARE, REMEDIES
 from fallline.treatment.remedies.learning_rate import LearningRate
@@ -131,6 +131,14 @@ def test_candidates_come_from_the_root_cause_first(record: Record) -> None:
     found = candidates(trial(sick(record)))
     assert found[0].name in {r.name for r in remedies_for(finding("vanishing-gradient"), sick(record))}
     assert len({(r.name, str(r.args)) for r in found}) == len(found)
+
+
+def test_inputs_and_targets_are_scaled_together_after_each_alone() -> None:
+    inputs, targets, rate = (
+        Prescription(name, {}, name) for name in ("scale-inputs", "scale-targets", "learning-rate")
+    )
+    assert _with_companions([inputs, targets, rate]) == [(inputs,), (targets,), (inputs, targets), (rate,)]
+    assert _with_companions([targets, rate]) == [(targets,), (rate,)]
 
 
 def test_a_rate_that_helped_and_is_still_too_low_is_raised_again(record: Record) -> None:

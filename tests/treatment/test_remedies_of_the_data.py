@@ -71,6 +71,18 @@ def perceptron(inputs: int = 2, outputs: int = 1, seed: int = 0) -> nn.Sequentia
 # -- scale-inputs
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_a_recurrent_network_gets_scaled_inputs(kind: type[nn.RNNBase]) -> None:
+    torch.manual_seed(0)
+    net, x = kind(2, 3, batch_first=True).double(), raw(60).reshape(20, 3, 2)
+    flat = x.reshape(-1, 2)
+    plain, _ = net(((flat - flat.mean(0)) / flat.std(0, unbiased=False)).reshape(x.shape))
+    with under("scale-inputs", {"weights": ["net.weight_ih_l0"], "channels": [-1], "whiten": False}):
+        treated, _ = net(x)
+    assert torch.allclose(treated, plain)
+    assert not torch.allclose(net(x)[0], plain)
+
+
 class Seeing(nn.Module):
     """A first layer that keeps what it multiplies: with an identity as weight, that is its output."""
 

@@ -143,6 +143,16 @@ def candidates(untreated: Trial) -> list[Prescription]:
     return sorted(found.values(), key=lambda remedy: remedy.name in LAST)[:SINGLES]
 
 
+def _with_companions(remedies: Sequence[Prescription]) -> list[tuple[Prescription, ...]]:
+    """Each alone, and inputs and targets scaled together right after each of them alone."""
+    both = [next((r for r in remedies if r.name == name), None) for name in ("scale-inputs", "scale-targets")]
+    found: list[tuple[Prescription, ...]] = [(r,) for r in remedies]
+    pair = tuple(r for r in both if r is not None)
+    if len(pair) == len(both):
+        found.insert(1 + max(found.index((r,)) for r in pair), pair)
+    return found
+
+
 def _further(best: Comparison) -> list[tuple[Prescription, ...]]:
     """The best remedy with one against what is still wrong under it, with more of the same learning rate, or faster."""
     taken, run = best.trial.remedies, best.trial.run
@@ -197,7 +207,7 @@ class _Clinic:
     def singles(self, remedies: Sequence[Prescription]) -> list[Comparison]:
         """Try one after the other, as many at a time as there are cores; stop when one leaves nothing to gain."""
         until = time.perf_counter() + PATIENCE
-        results = self._try([(r,) for r in remedies if r.name not in LAST], until)
+        results = self._try(_with_companions([r for r in remedies if r.name not in LAST]), until)
         if not any(c.better for c in results):
             results += self._try([(r,) for r in remedies if r.name in LAST], until)
         return results

@@ -42,6 +42,8 @@ DROPOUTS = frozenset(("dropout dropout1d dropout2d dropout3d alpha_dropout featu
 NORM = "batch_norm"
 MULTIPLICATIONS = frozenset(("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm mv addmm").split())
 
+RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")  # whole networks, as one function
+
 
 @dataclass
 class Edit:

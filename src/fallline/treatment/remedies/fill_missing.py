@@ -11,9 +11,9 @@ from torch import Tensor
 
 from fallline.diagnosis.finding import Finding, Prescription
 from fallline.record.run import Run
-from fallline.treatment.patient import MULTIPLICATIONS, Call, Patient
+from fallline.treatment.patient import MULTIPLICATIONS, RECURRENT, Call, Patient
 
-FIRST = (*MULTIPLICATIONS, "batch_norm", "layer_norm", "lstm", "gru", "rnn_tanh", "rnn_relu")  # what data may flow into
+FIRST = (*MULTIPLICATIONS, *RECURRENT, "batch_norm", "layer_norm")  # what data may flow into
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 from fallline.diagnosis.finding import Finding, Prescription, text
 from fallline.record.operations import REGRESSION
 from fallline.record.run import Layer, Run
-from fallline.treatment.patient import Patient
+from fallline.treatment.patient import RECURRENT, Call, Patient
 from fallline.treatment.remedies import layers
 from fallline.treatment.scaler import Scaler
 
@@ -38,11 +39,15 @@ class ScaleInputs:
             and (i["top"] > self.excess * i["level"] or i["condition"] > self.condition or i["rms"] < 0.1)
         }
         first = [layer for layer in run.layers if layer.id in off and layer.kind in ("linear", "conv")]
+        if finding.code == "unscaled-data" and run.layers and run.layers[0].kind == "rnn":
+            first = [run.layers[0]]  # whose inputs are not measured
         if not first:
             return []
         args = {"weights": [layers.weight(run, x) for x in first], "channels": [_channel(x) for x in first]}
         doses = [Prescription(self.name, {**args, "whiten": False}, "standardised inputs (mean 0, variance 1)")]
-        if all(x.kind == "linear" for x in first) and any(off[x.id]["condition"] > self.condition for x in first):
+        if all(x.kind == "linear" and x.id in off for x in first) and any(
+            off[x.id]["condition"] > self.condition for x in first
+        ):
             doses.append(Prescription(self.name, {**args, "whiten": True}, "decorrelated inputs (whitened)"))
         return doses if finding.code != "ill-conditioned" else doses[::-1]
 
@@ -53,6 +58,7 @@ class ScaleInputs:
 
             def put(tensors: list[Tensor], scaler: Scaler = scaler) -> None:
                 patient.surgery.edit(tensors[0]).scaler = scaler
+                patient.surgery.calls |= dict.fromkeys(RECURRENT, functools.partial(_scaled, scaler, tensors[0]))
 
             patient.when_ready([name], put)
 
@@ -113,6 +119,13 @@ class ScaleTargets:
             "loss = criterion(model(x), (y - mean) / std)\n"
             "prediction = model(x) * std + mean"
         )
+
+
+def _scaled(scaler: Scaler, weight: Tensor, call: Call) -> Call:
+    """The call of a recurrent network, which gets its weights in a list, with its input scaled if this is one."""
+    function, args, kwargs = call
+    held = any(isinstance(a, list) and any(w is weight for w in a) for a in args)
+    return (function, (scaler(args[0]), *args[1:]), kwargs) if held else call
 
 
 def _channel(layer: Layer) -> int:
