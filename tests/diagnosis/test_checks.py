@@ -24,6 +24,7 @@ from fallline.diagnosis.checks.stale_gradient import StaleGradient
 from fallline.diagnosis.checks.symmetric_units import SymmetricUnits
 from fallline.diagnosis.checks.unscaled_data import UnscaledData
 from fallline.diagnosis.checks.vanishing_gradient import VanishingGradient
+from fallline.diagnosis.diagnose import diagnose
 from fallline.diagnosis.finding import Finding, NotApplicable
 from fallline.diagnosis.outcome import judge
 from fallline.record.run import Sight
@@ -246,6 +247,14 @@ def test_weights_that_hardly_leave_their_start(record: Record) -> None:
     falling = list(np.linspace(2.31, 2.29, 100))
     finding = found(LearningRateTooLow().look(slow(record, 1e-3, falling)))
     assert finding.evidence["straightness"] == pytest.approx(1.0, rel=0.2)
+
+
+@pytest.mark.parametrize(("updates", "end", "named"), [(12, 2.28, True), (12, 1.5, False), (6, 2.28, False)])
+def test_a_run_that_ends_when_it_has_only_begun(record: Record, updates: int, end: float, named: bool) -> None:
+    falling = list(np.linspace(2.31, end, updates))
+    made = record().chain(2).losses(falling).classes(TEN).weigh(range(5), weight=1.0, grad=1.0, update_norm=1e-3).run()
+    findings = diagnose(made).findings
+    assert [f.title for f in findings if f.code == "learning-rate-too-low"] == [f"only {updates} updates"] * named
 
 
 def test_slow_weights_that_learn_are_no_fault(record: Record) -> None:

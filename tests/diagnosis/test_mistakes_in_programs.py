@@ -280,6 +280,11 @@ def sign(right: bool) -> None:
         optimizer.step()
 
 
+def six(right: bool) -> None:
+    y = torch.linspace(0.0, 5.0 if right else 60.0, 64).unsqueeze(1)
+    train(net(1, nn.ReLU6()), rows(), y, F.mse_loss)
+
+
 def warm_up(right: bool) -> None:
     model, x = net(4), rows()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -324,6 +329,7 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "one network in two optimizers": (adversaries, "no-gradient", "parameters that no optimizer knows"),
     "a hinge that leaves half of the samples": (hinge, "no-gradient", "the gradient has become exactly zero"),
     "a divergence of the wrong sign": (sign, "exploding-gradient", "a loss without a floor"),
+    "targets beyond six": (six, "output-mismatch", "hardtanh output for targets from 0 to 60"),
     "a warm-up that never goes on": (warm_up, "learning-rate-too-low", "the learning rate is 0"),
     "a loss of nothing": (nothing_ever, "no-gradient", "the gradient is exactly zero"),
     "a state that leaks": (leaky_state, "vanishing-gradient", "vanishing gradient through time"),

@@ -57,6 +57,12 @@ def test_a_proposal_says_why_and_what_to_write(record: Record, remedy: Any) -> N
             assert remedy.change(proposal.args, run)
 
 
+def test_no_rate_wakes_what_was_dead_before_any_update(record: Record) -> None:
+    propose = BY_NAME["learning-rate"].propose
+    assert propose(finding("dead-units", from_start=1.0), sick(record)) == []
+    assert len(propose(finding("dead-units", from_start=0.0), sick(record))) == 2
+
+
 def test_half_the_measured_limit(record: Record) -> None:
     proposal = BY_NAME["learning-rate"].propose(finding("learning-rate-too-high", limit=0.02), sick(record))
     assert [p.args["lr"] for p in proposal] == [0.01]

@@ -45,6 +45,9 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     sight["reduction"] = {0: "none", 1: "mean", 2: "sum"}.get(autograd.saved(node, "_saved_reduction"), "none")
     sight["elements"] = target.numel() if pair.kind == "nll" else prediction.numel()
     sight["prediction"], sight["target"] = _describe(prediction), _describe(target)
+    clamps = [inner for inner in graph.nodes if autograd.op_name(inner) == "hardtanh"]  # ReLU6 is one, too
+    if clamps:
+        sight["bounds"] = [float(autograd.saved(clamps[-1], f"_saved_{end}_val")) for end in ("min", "max")]
     weight = autograd.saved(node, "_saved_weight")
     sight["weighted"] = isinstance(weight, Tensor)
     pos_weight = autograd.saved(node, "_saved_pos_weight")

@@ -77,14 +77,15 @@ class BadInitialisation:
         strong = scale > self.large
         if outcome.explained >= self.part or not strong.any() or outcome.trivial is None:
             return None
-        ratio = outcome.first / outcome.trivial
+        first = outcome.first if np.isfinite(outcome.first) else float(training.loss[0])
+        ratio = first / outcome.trivial
         harmed = (ratio >= self.first_loss and not outcome.learned) or bool((links.flat[strong] > 0.5).any())
         if not (harmed or max([links.gain, *(r.gain for r in recurrences(training))]) > 1 / self.lost):
             return None
         return self._finding(
             training, links.layers, scale,
             f"Weights are too large: fan_in·Var(W) is {text(float(scale[strong].max()))}. The first loss is "
-            f"{text(outcome.first)}, ×{text(ratio)} that of a constant prediction ({text(outcome.trivial)}), and "
+            f"{text(first)}, ×{text(ratio)} that of a constant prediction ({text(outcome.trivial)}), and "
             f"{100 * float(np.nan_to_num(links.flat[strong]).max()):.0f} % of the activations behind them are flat.",
             "Every layer multiplies the signal by about √(fan_in·Var(W)). With weights this large the network starts "
             "out certain and wrong: activations saturate or outputs are huge, and training has to undo that first.",

@@ -18,6 +18,9 @@ class LearningRateTooLow:
 
     code: str = "learning-rate-too-low"
     least: int = 50  # updates; a shorter run is a beginning
+    fewest: int = 8  # updates, from which a run that goes down steadily and is still at a guess is too short
+    steady: float = 0.7  # of its losses that must be below the first one, for that …
+    flowing: float = 0.5  # … while this share of the largest gradient is left
     moved: float = 0.30  # distance from the start over the norm of the weights at the end
     straight: float = 0.25  # distance from the start over the length of the path: 1 is a straight line
     gradient: float = 0.05  # of the largest gradient norm that must be left at the end, for there is a way to go
@@ -36,8 +39,8 @@ class LearningRateTooLow:
     pace: float = 0.5  # … where the second half of the updates gained this much of what the first did
 
     def look(self, run: Run) -> Finding | None:
-        if not any(len(t.parameter_stats) and len(t.loss) >= self.least for t in run.trainings):
-            raise NotApplicable(f"fewer than {self.least} updates were recorded")
+        if not any(len(t.parameter_stats) and len(t.loss) >= self.fewest for t in run.trainings):
+            raise NotApplicable(f"fewer than {self.fewest} updates were recorded")
         for training in run.trainings:
             finding = self._judge(training)
             if finding is not None:
@@ -55,7 +58,34 @@ class LearningRateTooLow:
 
     def _judge(self, training: Training) -> Finding | None:
         outcome = judge(training)
-        return self._zero(training) or self._throttled(training, outcome) or self._slow(training, outcome)
+        return (
+            self._few(training, outcome)
+            or self._zero(training)
+            or self._throttled(training, outcome)
+            or self._slow(training, outcome)
+        )
+
+    def _few(self, training: Training, outcome: Outcome) -> Finding | None:
+        """A short run that goes down, and ends at a constant prediction all the same."""
+        loss = training.loss
+        if not self.fewest <= len(loss) < self.least or outcome.trivial is None or not outcome.idle:
+            return None
+        _, gradient = training.total("grad")
+        falling = loss[-1] < loss[0] and bool((loss[1:] < loss[0]).mean() >= self.steady)
+        if not falling or not len(gradient) or not gradient[-1] >= self.flowing * gradient.max():
+            return None
+        return Finding(
+            code=self.code,
+            severity="warning",
+            title=f"only {len(loss)} updates",
+            message=f"The loss goes down from {text(float(loss[0]))} to {text(float(loss[-1]))} in {len(loss)} "
+            f"updates, at an undiminished gradient; {outcome.meaning} gives {text(outcome.trivial)}.",
+            why="The way down has only begun when the training ends. More epochs, smaller batches (more updates for "
+            "the same data) or longer steps bring it further.",
+            disproof="The loss stays where it is when training goes on ten times as long.",
+            steps=(int(training.steps["step"][0]), int(training.steps["step"][-1])),
+            evidence={"updates": float(len(loss)), "learning_rate": typical(training.steps["lr"])},
+        )
 
     def _zero(self, training: Training) -> Finding | None:
         """A rate that a schedule has set to 0, and that nothing raises."""

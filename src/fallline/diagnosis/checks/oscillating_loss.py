@@ -70,7 +70,7 @@ class OscillatingLoss:
         return self._finding(
             training, outcome,
             f"The batches are sorted: one of {text(float(size))} samples holds {kinds} of the "
-            f"{np.count_nonzero(overall)} classes on average. The loss ends at {text(outcome.last)}.",
+            f"{np.count_nonzero(overall)} classes seen on average. The loss ends at {text(outcome.last)}.",
             "While one class comes, the net learns to answer just that; when the next one comes, it forgets it. The "
             "gradient of a batch points to the minimum of all data only where the batch looks like all data. Shuffle "
             "the samples in every epoch (DataLoader(..., shuffle=True), or an order from torch.randperm).",

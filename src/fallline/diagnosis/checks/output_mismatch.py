@@ -237,7 +237,7 @@ class OutputMismatch:
         last = ops[-2] if len(ops) >= 2 else ""
         if sight["kind"] not in REGRESSION or last not in RANGES:
             return None
-        low, high = RANGES[last]
+        low, high = sight["bounds"] if last == "hardtanh" and "bounds" in sight else RANGES[last]
         targets = [s["target"] for s in training.sights if s["kind"] in REGRESSION]
         least, most = min(t["min"] for t in targets), max(t["max"] for t in targets)
         beyond = max(0.0, most - high) + max(0.0, low - least)

@@ -30,7 +30,8 @@ class LearningRate:
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """Doses in the direction the finding asks for, the smallest change first."""
         lr = _rate(run)
-        if lr == 0:  # no factor changes it
+        born = finding.code == "dead-units" and finding.evidence.get("from_start")
+        if lr == 0 or born:  # no factor changes it, or what was dead before any update
             return []
         limit = finding.evidence.get("limit")
         over = finding.evidence.get("times_over", lr / limit if limit else math.nan)
