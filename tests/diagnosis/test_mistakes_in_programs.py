@@ -328,6 +328,7 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "a cut before half of the network": (cut_between, "no-gradient", "parameters that never get a gradient"),
     "one network in two optimizers": (adversaries, "no-gradient", "parameters that no optimizer knows"),
     "a hinge that leaves half of the samples": (hinge, "no-gradient", "the gradient has become exactly zero"),
+    "a hinge on labels 0 and 1": (hinge, "output-mismatch", "labels of 0 where the loss expects −1"),
     "a divergence of the wrong sign": (sign, "exploding-gradient", "a loss without a floor"),
     "targets beyond six": (six, "output-mismatch", "hardtanh output for targets from 0 to 60"),
     "a warm-up that never goes on": (warm_up, "learning-rate-too-low", "the learning rate is 0"),

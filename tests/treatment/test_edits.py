@@ -459,6 +459,7 @@ UNCLEAR: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "a division": (at_loop("model(x), y", "x / y, y"), "keep-domain", {"operation": "div"}, "several ways"),
     "cleared elsewhere": (USUAL, "use-gradient", {"order": "cleared"}, "what clears"),
     "numbers of classes": (USUAL, "match-loss", {"way": "classes"}, "another shape"),
+    "a hinge by hand": (USUAL, "match-loss", {"way": "hinge"}, "written by hand"),
     "a loss that is called nowhere": (USUAL, "match-loss", {"way": "signed"}, "where the loss is called"),
     "shortcut": (USUAL, "shortcut", {"weights": NAMES, "bridge": False}, "forward"),
 }  # fmt: skip

@@ -230,6 +230,11 @@ LOSSES: dict[str, tuple[str, Loss, Loss]] = {
         lambda model, x, y: F.hinge_embedding_loss(model(x).square(), target=y),
         lambda model, x, y: F.hinge_embedding_loss(model(x).square(), 2 * y - 1),
     ),
+    "a hinge by hand": (
+        "hinge",
+        lambda model, x, y: torch.clamp(1 - model(x) * y, min=0).mean(),
+        lambda model, x, y: torch.clamp(1 - model(x) * (2 * y - 1), min=0).mean(),
+    ),
     "labels -1 and 1": (
         "zero-one",
         lambda model, x, y: nn.BCEWithLogitsLoss()(model(x), 2 * y - 1),

@@ -36,7 +36,8 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     sight["broadcast"] = autograd.broadcast(loss.grad_fn)
     pair = _library(node) or _written(graph, node)
     if pair is None:
-        return sight
+        labels = _hinged(node)
+        return sight if labels is None else sight | {"hinge": [float(labels.min()), float(labels.max())]}
     if autograd.op_name(node) not in LOSSES:  # so that what comes before the loss stands at the same place
         sight["ops"] = [*_before(graph.tail, pair.kind), pair.kind]
         sight["factor"] = None if factor is None else factor * pair.sign
@@ -54,6 +55,19 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     if isinstance(pos_weight, Tensor) and pos_weight.numel() == 1:
         sight["pos_weight"] = float(pos_weight)
     return sight | _about_targets(node, pair)
+
+
+def _hinged(node: autograd.Node) -> Tensor | None:
+    """The labels t in max(0, 1 − t x), written by hand."""
+    way = [node]
+    while len(way) < 4 and (inputs := [source for source, _ in way[-1].next_functions if source is not None]):
+        way.append(inputs[0])
+    names = [autograd.op_name(inner) for inner in way]
+    if len(way) < 3 or names[0] not in HINGES or names[1:3] not in (["rsub", "mul"], ["sub", "mul"]):
+        return None
+    found = [autograd.saved(way[2], f"_saved_{side}") for side in ("self", "other")]
+    labels = [t for t in found if isinstance(t, Tensor) and not t.requires_grad and t.numel() > 1]
+    return labels[0] if len(labels) == 1 else None
 
 
 def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
@@ -114,6 +128,7 @@ def _library(node: autograd.Node) -> Pair | None:
 
 # The first operation of each; a softmax belongs to what comes before.
 STARTS = {"mse": "sub", "l1": "sub", "nll": "logsoftmax", "bce": "log", "soft-nll": "logsoftmax", "kl": "mul"}
+HINGES = ("clamp", "clampmin", "relu")
 ROBUST = {"l1", "smooth-l1", "huber"}
 
 

@@ -57,7 +57,7 @@ class OutputMismatch:
         impossible = sight["kind"] in ("nll", "bce-logits") and outcome.last < 0  # neither can be negative
         ops = [op for op in sight["ops"] if op not in VIEWS]
         if sight["kind"] is None:
-            return self._twice_exponential(ops)
+            return self._twice_exponential(ops) or self._hinge(training)
         certain = self._one_unit(sight, ops) or self._numbered(sight) or self._zeros(training, sight)
         if certain or (outcome.explained >= self.explained and not impossible):
             return certain
@@ -121,6 +121,13 @@ class OutputMismatch:
         if not targets or min(t["min"] for t in targets) < 0:
             return None
         return self._unsigned("soft_margin_loss", max(t["max"] for t in targets), "log(1 + exp(−t x))")
+
+    def _hinge(self, training: Training) -> Finding | None:
+        """A hinge loss by hand, on labels 0 and 1."""
+        ends = [s["hinge"] for s in training.sights if "hinge" in s]
+        if not ends or min(least for least, _ in ends) != 0 or max(most for _, most in ends) != 1:
+            return None
+        return self._unsigned("hinge loss", 1.0, "max(0, 1 − t x)")
 
     def _unsigned(self, loss: str, most: float, formula: str) -> Finding:
         return self._finding(

@@ -23,6 +23,8 @@ MODULES = {"soft_margin_loss": "SoftMarginLoss", "binary_cross_entropy_with_logi
 
 def match(script: Script, args: dict[str, Any], run: Run) -> None:
     """Another loss, another argument of it, or other labels where it is called."""
+    if args["way"] not in WAYS:
+        raise Unclear("the loss is written by hand")
     WAYS[args["way"]](script, run)
 
 

@@ -57,6 +57,18 @@ def _by_class(call: Call) -> Call:
     return functional.cross_entropy, (scores, numbers.reshape(len(scores), -1)[:, 0].long()), {}
 
 
+def _labelled(call: Call) -> Call:
+    """A product of scores and labels of 0 and 1, with labels of -1 and 1."""
+    function, args, kwargs = call
+    scored = any(isinstance(value, Tensor) and value.requires_grad for value in args)
+    return function, tuple(_signed(value) if scored else value for value in args), kwargs
+
+
+def _signed(value: Any) -> Any:
+    labels = isinstance(value, Tensor) and not value.requires_grad and value.numel() > 1
+    return 2 * value - 1 if labels and bool(((value == 0) | (value == 1)).all()) else value
+
+
 WAYS = {
     "log-softmax": Way(
         "log_softmax of the scores in nll_loss",
@@ -72,6 +84,11 @@ WAYS = {
         "labels of -1 and 1 for the loss",
         "target = 2 * target - 1  # 0 and 1 become -1 and 1",
         {name: _on(place, "target", lambda labels: 2 * labels - 1) for name, place in SIGNED.items()},
+    ),
+    "hinge": Way(
+        "labels of -1 and 1 in the hinge loss",
+        "target = 2 * target - 1  # 0 and 1 become -1 and 1",
+        {"mul": _labelled},
     ),
     "zero-one": Way(
         "labels of 0 and 1 for the loss",
@@ -133,6 +150,7 @@ def _way(run: Run) -> str | None:
         "dim": sights[0].get("softmax_dim") == 0,
         "classes": bool(sights[0].get("numbered")),
         "signed": kind == "soft-margin" and least == 0,
+        "hinge": any(sight.get("hinge") == [0, 1] for sight in sights),
         "zero-one": kind == "bce-logits" and (least, most) == (-1, 1),
         "rate": kind is None and "exp" in ops,
         "log": kind == "kl" or (kind == "nll" and "softmax" in ops and "logsoftmax" not in ops),
