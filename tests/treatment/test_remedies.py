@@ -105,6 +105,13 @@ def test_a_loss_without_a_floor_is_not_better_for_being_lower(record: Record) ->
     assert held(record, falling, [1.0, *([-0.2] * 12)]).better
 
 
+def test_a_cut_that_is_mended_is_better_where_the_loss_means_nothing(record: Record) -> None:
+    risen = replace(held(record, [0.5] * 100, [2.3] * 100), cleared=("no-gradient",))
+    assert not risen.better
+    assert replace(risen, contested=True).better
+    assert not replace(risen, contested=True, new=("non-finite",)).better
+
+
 def test_enough_is_solved_or_healthy(record: Record) -> None:
     nearly = list(np.linspace(2.3, 0.3, 50)) + [0.3] * 50
     assert held(record, [2.3] * 100, [0.1] * 100).enough

@@ -358,6 +358,23 @@ def test_the_optimizer_divides_as_before() -> None:
     assert same(*weights)
 
 
+def test_a_twin_is_given_what_no_optimizer_holds() -> None:
+    generator, judge = nn.Linear(2, 3), nn.Linear(3, 1)
+    own = [p.detach().clone() for p in judge.parameters()]
+    patient = Patient()
+    BY_NAME["register-parameters"].apply(
+        patient, {"parameters": ["generator.weight", "generator.bias"], "hidden": False, "twice": True}
+    )
+    with patient.operate():
+        first, second = (torch.optim.SGD(judge.parameters(), lr=0.1) for _ in range(2))
+        judge(generator(torch.ones(4, 2))).square().mean().backward()
+        second.step()
+    held = [p for group in second.param_groups for p in group["params"]]
+    assert [id(p) for p in held] == [id(p) for p in generator.parameters()]
+    assert [id(p) for p in first.param_groups[0]["params"]] == [id(p) for p in judge.parameters()]
+    assert all(torch.equal(p, q) for p, q in zip(judge.parameters(), own, strict=True))
+
+
 def test_missing_inputs_take_the_mean_of_their_feature(watched: Callable[..., Run]) -> None:
     def holed(model: nn.Module, x: Tensor, y: Tensor, fill: float | None = None) -> Tensor:
         x = x.clone()

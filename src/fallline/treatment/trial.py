@@ -28,6 +28,7 @@ LITTLE = 0.2  # share of the scale that may be left where nothing is found any m
 SQUARES = 0.5  # of these shares for a mean of squares, of which 1 − R² is the rest
 SOUND = 0.8  # share of the last losses that must be finite: a batch that is skipped may still give NaN
 UNSEEN = frozenset({"wrong-mode"})  # faults that may spoil the evaluation alone: a cure need not lower the loss
+PLAIN = frozenset({"no-gradient"})  # faults to be cured also where another loss pulls at the same parameters
 OTHER = frozenset({"match-loss"})  # remedies under which the loss is another one
 MORE = frozenset({"use-gradient"})  # remedies under which the same program may make more updates
 UNDERWAY = frozenset({"plateau", "learning-rate-too-low"})  # what the loss itself tells: it is not down yet
@@ -161,6 +162,7 @@ class Comparison:
     cleared: tuple[str, ...]
     new: tuple[str, ...]
     strict: float = 1.0  # factor of what may be left
+    contested: bool = False  # the loss means nothing, as that of one side of a GAN
 
     @property
     def rest(self) -> float:
@@ -179,6 +181,7 @@ class Comparison:
             return False
         broke = self.new and not self.solved
         unseen = not self.new and self.gain > -CLEARLY and not UNSEEN.isdisjoint(self.cleared)
+        unseen = unseen or (self.contested and not self.new and not PLAIN.isdisjoint(self.cleared))
         return (self.gain > CLEARLY and not broke) or unseen
 
     @property
@@ -239,5 +242,5 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
     return Comparison(
         trial, updates, before, after, scale,
         tuple(sorted(then - now)), tuple(sorted(trial.codes("error") - then - UNDERWAY)),
-        SQUARES if squares else 1.0,
+        SQUARES if squares else 1.0, outcome is not None and outcome.contested,
     )  # fmt: skip

@@ -102,6 +102,8 @@ def _table(fix: Fix) -> Table:
         )
         if comparison.trial.other:
             name += " (another loss: without it, that of a constant prediction)"
+        if comparison.contested and comparison.better:
+            name += " (another loss pulls at the same parameters, so this one means nothing: the cause is gone)"
         if comparison.new:
             name += f"; new: {', '.join(comparison.new)}"
         style = "bold green" if chosen else "" if comparison.better else "dim"

@@ -144,7 +144,7 @@ class NoGradient:
             "model." if strangers else " Two optimizers hold the very same parameters." if _twice(run) else ""),
             "An optimizer updates only the tensors it was given. Layers made later, of another copy of the model, or "
             "left out of the list keep their random start weights.",
-            tuple(names), float(len(names)),
+            tuple(names), float(len(names)), "twice" if _twice(run) else "",
         )  # fmt: skip
 
     def _never(self, run: Run) -> Finding | None:

@@ -82,6 +82,8 @@ def register(script: Script, args: dict[str, Any], run: Run) -> None:
     if args["hidden"]:
         _registered_list(script, args["parameters"])
         return
+    if args.get("twice"):
+        raise Unclear("it is not plain which of the two optimizers it is")
     call = places.optimizer(script, run)
     owner = places.model(script, run)
     root = owner.partition(".")[0]

@@ -29,13 +29,16 @@ class Register:
             return []
         listed = [p.name for p in missing]
         hidden = any(not p.registered for p in missing)
+        if "twice" in finding.evidence:
+            why = "the second of two optimizers for what none of them holds"
+            return [Prescription(self.name, {"parameters": listed, "hidden": False, "twice": True}, why)]
         why = "keep the layers in nn.ModuleList, so that model.parameters() holds them" if hidden else (
             "give all parameters of the model to the optimizer"
         )  # fmt: skip
         return [Prescription(self.name, {"parameters": listed, "hidden": hidden}, why)]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
-        """Add them to the optimizer that steps when they have a gradient and are in none."""
+        """Add them to the optimizer that steps when they have a gradient; it gives up what a twin of it holds."""
         waiting = [args["parameters"]]
 
         def add(optimizer: Optimizer) -> None:
@@ -46,12 +49,16 @@ class Register:
             if new:
                 optimizer.add_param_group({"params": new})
                 waiting.clear()
+            if new and args.get("twice"):
+                optimizer.param_groups[:-1] = []
 
         patient.around_step(add, lambda optimizer: optimizer.zero_grad())  # a loop may clear only what it knows
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Where the parameters have to go."""
         listed = layers.listed(args["parameters"])
+        if args.get("twice"):
+            return f"Two optimizers hold the same parameters. Give the second one those that none holds: {listed}."
         if args["hidden"]:
             owner = args["parameters"][0].partition("[")[0]
             return f"self.{owner} = nn.ModuleList(…)  # instead of a plain list; it holds {listed}"
