@@ -206,6 +206,14 @@ def test_everything_is_removed_again() -> None:
     assert torch.equal(torch.sigmoid(x), 1 / (1 + torch.exp(-x)))
 
 
+def test_changes_of_the_same_calls_come_in_turn() -> None:
+    surgery = Surgery()
+    for factor in (2.0, 3.0):
+        surgery.on({"relu": lambda call, factor=factor: (call[0], (call[1][0] * factor + 1, *call[1][1:]), call[2])})
+    with surgery:
+        assert float(F.relu(torch.tensor(1.0))) == 3 * (2 * 1 + 1) + 1
+
+
 def test_softmax_over_one_unit_becomes_sigmoid() -> None:
     layer, (x, _) = nn.Linear(4, 1).double(), data()
     surgery = Surgery()

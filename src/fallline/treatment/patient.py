@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import MethodType
@@ -22,6 +22,7 @@ from fallline.treatment.scaler import Scaler
 
 Activation = Callable[[Tensor], Tensor]
 Call = tuple[Callable[..., Any], Sequence[Any], dict[str, Any]]  # a function with its arguments
+Change = Callable[[Call], Call]
 
 ACTIVATIONS: dict[str, Activation] = {
     "relu": torch.nn.functional.relu,
@@ -65,12 +66,18 @@ class Surgery(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.edits: dict[int, Edit] = {}
-        self.calls: dict[str, Callable[[Call], Call]] = {}  # what becomes of calls of a function, by its name
+        self.calls: dict[str, Change] = {}  # what becomes of calls of a function, by its name
         self.dropout: float | None = None  # share that every dropout drops, instead of the program's own
         self.group_norm = False  # instead of batch norm
         self.resting = False  # while an optimizer steps
         self.evaluate = False  # without gradients no dropout, and batch norm by its running statistics
         self._current: int | None = None
+
+    def on(self, changes: Mapping[str, Change]) -> None:
+        """Let the calls of functions, by their names, go through a change, after those that are there already."""
+        for name, change in changes.items():
+            earlier = self.calls.get(name)
+            self.calls[name] = change if earlier is None else functools.partial(_in_turn, earlier, change)
 
     def edit(self, weight: Tensor) -> Edit:
         """The edit of the layer that multiplies by this weight."""
@@ -152,6 +159,10 @@ class Surgery(TorchFunctionMode):
         if edit.affine is not None:
             output = output * edit.affine[0] + edit.affine[1]
         return output
+
+
+def _in_turn(first: Change, second: Change, call: Call) -> Call:
+    return second(first(call))
 
 
 def _weight(args: Sequence[Any]) -> Tensor | None:

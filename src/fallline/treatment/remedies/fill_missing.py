@@ -32,7 +32,7 @@ class FillMissing:
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """By surgery on every call that data may flow into, in training and in evaluation."""
-        patient.surgery.calls |= dict.fromkeys(FIRST, functools.partial(_filled, {}))
+        patient.surgery.on(dict.fromkeys(FIRST, functools.partial(_filled, {})))
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Before the loop."""

@@ -58,8 +58,9 @@ class KeepDomain:
             low, high = DOMAINS[operation]
             inside = _from_zero if operation in DIVISIONS else functools.partial(torch.clamp, min=low, max=high)
             places = {"div": (1,), "mul": (0, 1)}.get(operation, (0,))
-            for name in CALLED.get(operation, (operation,)):
-                patient.surgery.calls[name] = functools.partial(_kept, inside, places)
+            patient.surgery.on(
+                dict.fromkeys(CALLED.get(operation, (operation,)), functools.partial(_kept, inside, places))
+            )
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """What to write around the argument."""

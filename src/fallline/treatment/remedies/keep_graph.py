@@ -50,9 +50,8 @@ class KeepGraph:
             _gradients_in_modules(patient)
             return
         if args["at"] == "steps":
-            patient.surgery.calls |= StraightThrough().calls()
-        patient.surgery.calls.update(dict.fromkeys(COPIES, _kept))
-        patient.surgery.calls |= {"__get__": _kept_data, "__set__": _required}
+            patient.surgery.on(StraightThrough().calls())
+        patient.surgery.on({**dict.fromkeys(COPIES, _kept), "__get__": _kept_data, "__set__": _required})
         patient.replace(VariableMeta, "__call__", _variable)
         kinds = [k for k in vars(distributions).values() if isinstance(k, type) and issubclass(k, Distribution)]
         for kind in kinds:

@@ -131,7 +131,7 @@ class MatchLoss:
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """By surgery on the loss function's call."""
-        patient.surgery.calls.update(WAYS[args["way"]].calls)
+        patient.surgery.on(WAYS[args["way"]].calls)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """The call of the loss, or what goes into it."""

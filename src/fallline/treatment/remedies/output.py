@@ -86,7 +86,7 @@ class MatchShapes:
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """By surgery on arithmetic and losses that would make pairs."""
-        patient.surgery.calls |= dict.fromkeys(PAIRING, _alike)
+        patient.surgery.on(dict.fromkeys(PAIRING, _alike))
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """The call of the loss."""

@@ -58,7 +58,7 @@ class ScaleInputs:
 
             def put(tensors: list[Tensor], scaler: Scaler = scaler) -> None:
                 patient.surgery.edit(tensors[0]).scaler = scaler
-                patient.surgery.calls |= dict.fromkeys(RECURRENT, functools.partial(_scaled, scaler, tensors[0]))
+                patient.surgery.on(dict.fromkeys(RECURRENT, functools.partial(_scaled, scaler, tensors[0])))
 
             patient.when_ready([name], put)
 
