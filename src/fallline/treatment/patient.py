@@ -207,6 +207,8 @@ class Patient:
         self.waiting = False  # whether there was a backward since the last step
         self._replaced: list[tuple[Any, str, Callable[..., Any]]] = []
         self._asking = False
+        self._looks = self._due = 0
+        self._met: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
         self._unmet: list[weakref.ref[Optimizer]] = []
         self._ready: list[tuple[Sequence[str], Callable[[list[Tensor]], None]]] = []
         self._first_sight: list[Callable[[Optimizer], None]] = []
@@ -320,8 +322,19 @@ class Patient:
             leaf.grad = gradient
         return treated
 
-    def _attend(self) -> None:
-        """Do what waits for parameters, for those that can be found by now."""
+    def _attend(self, module: torch.nn.Module | None = None) -> None:
+        """Do what waits for parameters, for those that can be found by now.
+
+        To look for them takes long; it is done where a module is called for the first time, and else more and more
+        seldom.
+        """
+        self._looks += 1
+        new = module is not None and module not in self._met
+        if module is not None and new:
+            self._met.add(module)
+        if not self._ready or not (new or self._looks >= self._due):
+            return
+        self._due = self._looks + 1 + self._looks // 10
         waiting, self._ready = self._ready, []
         for wanted, act in waiting:
             tensors = names.find_parameters(wanted)
@@ -332,7 +345,7 @@ class Patient:
                     act(tensors)
 
     def _module_begins(self, module: torch.nn.Module, args: Any) -> None:
-        self._attend()
+        self._attend(module)
         if torch.is_grad_enabled():
             for act in self._before_forward:
                 act(module)
