@@ -257,6 +257,12 @@ def test_a_run_that_ends_when_it_has_only_begun(record: Record, updates: int, en
     assert [f.title for f in findings if f.code == "learning-rate-too-low"] == [f"only {updates} updates"] * named
 
 
+def test_a_short_run_that_tells_nothing_is_not_said_to_have_passed(record: Record) -> None:
+    made = record().chain(2).losses(list(np.linspace(2.31, 1.5, 12))).classes(TEN)
+    with pytest.raises(NotApplicable, match="fewer than 50 updates"):
+        LearningRateTooLow().look(made.weigh(range(5), weight=1.0, grad=1.0, update_norm=1e-3).run())
+
+
 def test_slow_weights_that_learn_are_no_fault(record: Record) -> None:
     assert LearningRateTooLow().look(slow(record, 1e-3, LEARNT)) is None
 

@@ -45,6 +45,8 @@ class LearningRateTooLow:
             finding = self._judge(training)
             if finding is not None:
                 return finding
+        if not any(len(t.loss) >= self.least for t in run.trainings):
+            raise NotApplicable(f"fewer than {self.least} updates were recorded, and they do not tell")
         return None
 
     def _goes_on(self, training: Training, gain: float) -> bool:
