@@ -54,6 +54,8 @@ def test_saddle_point_needs_no_gradient_and_a_way_down(record: Record) -> None:
     assert SaddlePoint().look(looked(record, [-1.0, 2.0], [0.5, 0.5]).run()) is None  # a slope to follow
     assert SaddlePoint().look(looked(record, [-1.0, 2.0], [1e-4, 1e-4], end=0.2).run()) is None  # it got away
     assert SaddlePoint().look(looked(record, [-1e-5, 2.0], [1e-4, 1e-4]).run()) is None  # rounding
+    assert SaddlePoint().look(looked(record, [-1e-8, 1e-8], [1e-12, 1e-12]).run()) is None  # flat ground
+    assert found(SaddlePoint().look(looked(record, [-1e-4, 1e-4], [1e-9, 1e-9]).run()))
 
 
 def test_local_minimum_has_arrived_where_nothing_was_learnt(record: Record) -> None:

@@ -122,6 +122,15 @@ def test_inputs_out_of_scale(record: Record, change: dict[str, float]) -> None:
     assert UnscaledData().look(seeing(record, LEARNT, inputs=[SCALED | change]).run()) is None
 
 
+def test_single_inputs_that_are_far_too_large(record: Record) -> None:
+    change = {"rms": 8.0, "top": 4e3, "apart": 97.0}
+    finding = found(UnscaledData().look(seeing(record, STUCK, inputs=[SCALED | change]).run()))
+    assert finding.title == "single inputs are far larger than the others"
+    assert finding.evidence["apart"] == 97.0
+    for sound in ({"apart": 3.0}, {"top": 50.0}):
+        assert UnscaledData().look(seeing(record, STUCK, inputs=[SCALED | change | sound]).run()) is None
+
+
 def test_a_rate_that_is_absurd_for_scaled_data_is_no_fault_of_the_data(record: Record) -> None:
     made = seeing(record, STUCK, inputs=[SCALED | {"rms": 500.0, "top": 1e6}])
     made.lr = 5.0
@@ -197,6 +206,15 @@ def test_the_ring_of_momentum_tells_its_curvature(record: Record) -> None:
     finding = found(OscillatingLoss().look(swinging(record, losses, 0.99)))
     assert finding.evidence["curvature"] == pytest.approx(0.4, rel=0.1)
     assert finding.evidence["halving"] == pytest.approx(137.9, abs=0.1)  # ln ½ / (½ ln 0.99)
+
+
+def test_swings_that_outlast_the_ring_are_not_called_one(record: Record) -> None:
+    losses = heavy_ball(0.99, 0.05, 0.4, 300, floor=1.0)
+    assert "ring of momentum" in found(OscillatingLoss().look(swinging(record, losses, 0.99))).message
+    slow = [float(v) for v in np.exp(np.sin(np.linspace(0, 20, 900)))]  # 282 updates around, where 13 halve a ring
+    finding = found(OscillatingLoss().look(swinging(record, slow, 0.9)))
+    assert "ring of momentum" not in finding.message
+    assert "curvature" not in finding.evidence
 
 
 def test_a_ring_that_dies_out_is_none(record: Record) -> None:

@@ -80,6 +80,13 @@ def test_the_largest_second_moment_is_that_of_the_matrix() -> None:
     assert said["most"] == pytest.approx(float(data.std(0, correction=0).max()))
 
 
+def test_the_largest_sample_is_held_against_the_median_one() -> None:
+    data = torch.ones(9, 4)
+    data[3] *= 50
+    assert batch.features(data, "linear")["apart"] == pytest.approx(50.0)
+    assert batch.features(torch.zeros(9, 4), "linear")["apart"] == 0.0
+
+
 def test_a_constant_feature_does_not_count_as_a_small_one() -> None:
     data = torch.randn(50, 3)
     data[:, 1] = 4.0

@@ -10,7 +10,7 @@ import pytest
 from fallline.diagnosis.checks import CHECKS
 from fallline.diagnosis.diagnose import Diagnosis, diagnose
 from fallline.diagnosis.finding import Finding, Prescription
-from fallline.treatment.fix import _further, _with_companions, candidates
+from fallline.treatment.fix import _further, _overdone, _with_companions, candidates
 from fallline.treatment.prescribe import prescribe, remedies_for
 from fallline.treatment.remedies import BY_NAME, RARE, REMEDIES
 from fallline.treatment.remedies.learning_rate import LearningRate
@@ -127,6 +127,46 @@ def test_enough_is_solved_or_healthy(record: Record) -> None:
     base = trial(record().chain(2).losses([2.3] * 100).classes([10] * 10).run())
     assert compare(base, replace(found, diagnosis=Diagnosis((), (), {}))).enough
     assert not compare(base, found).enough
+
+
+def test_a_loss_that_still_falls_is_not_healthy(record: Record) -> None:
+    down, falling = (held(record, [2.3] * 100, after) for after in ([1.0] * 100, list(np.linspace(2.3, 1.0, 100))))
+    for compared, healthy in ((down, True), (falling, False)):
+        quiet = replace(compared.trial, diagnosis=Diagnosis((), (), {}))
+        assert replace(compared, trial=quiet).healthy is healthy
+        named = replace(compared.trial, diagnosis=Diagnosis((finding("plateau"),), (), {}))
+        assert not replace(compared, trial=named).healthy
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("metric=r2 value=-1.5e-3", ("metric=r value=", -1.5e-3)),
+        ("epoch 3: 97.5%", ("epoch : %", 97.5)),
+        ("done", None),
+        ("training took 12.5", None),
+        ("finished in 3.2 s", None),
+    ],
+)
+def test_what_a_program_says_last(line: str, told: tuple[str, float] | None) -> None:
+    assert Trial((), 0, None, None, 0, 1.0, last_line=line).told == told
+
+
+def test_what_leads_the_result_back_overdoes_it(record: Record) -> None:
+    one, two = (Prescription(name, {}, name) for name in ("match-shapes", "learning-rate"))
+    base = replace(trial(sick(record)), last_line="r2 0.02")
+
+    def after(loss: float, line: str, *remedies: Prescription) -> Comparison:
+        compared = held(record, [2.3] * 100, [loss] * 100)
+        return replace(compared, trial=replace(compared.trial, remedies=remedies, last_line=line))
+
+    cured = after(0.8, "r2 0.34", one)
+    assert _overdone(base, cured, after(0.4, "r2 0.14", one, two))
+    assert not _overdone(base, cured, after(0.4, "r2 0.33", one, two))  # the noise of a test set
+    assert not _overdone(base, cured, after(0.4, "r2 0.50", one, two))
+    assert not _overdone(base, cured, after(0.4, "loss 0.14", one, two))  # another number
+    assert not _overdone(base, cured, after(0.4, "r2 0.14", two))  # another remedy, not one more
+    assert not _overdone(base, after(2.3, "r2 0.34", one), after(0.4, "r2 0.14", one, two))  # which was no cure
 
 
 def test_a_trial_that_stops_early_is_held_against_the_same_number_of_updates(record: Record) -> None:

@@ -40,7 +40,8 @@ def features(data: Tensor, kind: str) -> dict[str, Any]:
 
     Returns ``count`` of samples, ``features``, ``rms``, ``offset``: largest absolute mean, ``least``, ``middle`` and
     ``most``: standard deviations of the features (of those that vary), ``top``: largest eigenvalue of M, ``level``: the
-    same had every feature mean 0 and variance 1, and ``condition`` of M where there are few features (else NaN).
+    same had every feature mean 0 and variance 1, ``apart``: norm of the largest sample over the median one, and
+    ``condition`` of M where there are few features (else NaN).
     """
     values = real(data.movedim(1, -1) if kind == "conv" and data.ndim >= 3 else data)
     values = values.reshape(-1, values.shape[-1])
@@ -50,12 +51,15 @@ def features(data: Tensor, kind: str) -> dict[str, Any]:
     varying = spreads[spreads > 1e-7 * values.abs().amax(dim=0)]
     scaled = rest[:, spreads > 1e-7 * values.abs().amax(dim=0)] / varying
     moving = torch.cat([values, values.new_ones(len(values), 1)], dim=1)
-    numbers = [values.square().mean().sqrt(), mean.abs().max(), _top(moving), _top(scaled)]
+    sizes = torch.linalg.vector_norm(values, dim=1)
+    ratio = sizes.max() / sizes.median().clamp(min=torch.finfo(sizes.dtype).tiny)
+    numbers = [values.square().mean().sqrt(), mean.abs().max(), _top(moving), _top(scaled), ratio]
     numbers += [varying.min(), varying.median(), varying.max()] if len(varying) else [values.new_zeros(())] * 3
-    rms, offset, top, level, least, middle, most = to_floats(numbers)
+    rms, offset, top, level, apart, least, middle, most = to_floats(numbers)
     return {
         "count": len(values), "features": values.shape[1], "rms": rms, "offset": offset, "least": least,
-        "middle": middle, "most": most, "top": top, "level": max(level, 1.0), "condition": _condition(moving),
+        "middle": middle, "most": most, "top": top, "level": max(level, 1.0), "apart": apart,
+        "condition": _condition(moving),
     }  # fmt: skip
 
 

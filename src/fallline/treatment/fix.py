@@ -28,6 +28,8 @@ TRIAL_SECONDS = 12.0  # of training that a trial may take, measured on the untre
 SINGLES = 16  # remedies tried one by one
 PATIENCE = 100.0  # seconds after which no further one is begun
 PAIRS = 4  # combinations of two
+HEALTHY = 4  # further ones that are tried once nothing is found any more under one
+BACK = 0.1  # of the way that a remedy led what the program says last: what one more takes of it back, it overdoes
 SEEDS = (0, 1)
 RUNG = 20  # least updates after which a trial may be given up
 CLOSE = 0.005  # of the scale: among remedies this close to the best the mildest is chosen
@@ -88,7 +90,7 @@ def fix(
                 program, root, limits, untreated, pool, ward, workers, progress, applied and limits.updates is None
             )
             comparisons = clinic.singles(candidates(untreated[0]))
-            if not any(map(clinic.enough, comparisons)):
+            if not any(c.healthy or clinic.enough(c) for c in comparisons):
                 comparisons += clinic.pairs(comparisons)
             chosen, confirmations, written = clinic.choose(comparisons)
             if chosen is None and confirmations:  # what was better with one seed alone ended the trials too early
@@ -164,9 +166,23 @@ def _further(best: Comparison) -> list[tuple[Prescription, ...]]:
             found += [tuple(r for r in more if r is not None)] if None not in more else []
         elif remedy.name not in names | LAST and all({name, remedy.name} not in RIVALS for name in names):
             found.append((*taken, remedy))
-    if not best.better or run is None or any(name == RATE.name or {name, RATE.name} in RIVALS for name in names):
+    rival = any(name == RATE.name or {name, RATE.name} in RIVALS for name in names)
+    if not best.better or best.healthy or run is None or rival:
         return found
     return [*found[: PAIRS - 2], *((*taken, faster) for faster in RATE.faster(run))]
+
+
+def _overdone(untreated: Trial, shorter: Comparison, longer: Comparison) -> bool:
+    """Whether remedies added to others take back what those did to the number that the program says last.
+
+    The loss they lower is that of the training samples alone, and so may be overfitted.
+    """
+    said = [trial.told for trial in (untreated, shorter.trial, longer.trial)]
+    added = {r.name for r in shorter.trial.remedies} < {r.name for r in longer.trial.remedies}
+    if not added or not shorter.better or None in said or len({told[0] for told in said if told}) > 1:
+        return False
+    first, once, twice = (told[1] for told in said if told)
+    return (once - twice) * (once - first) > BACK * (once - first) ** 2
 
 
 def _limits(untreated: Trial) -> Limits:
@@ -232,7 +248,7 @@ class _Clinic:
 
     def _try(self, combinations: Sequence[tuple[Prescription, ...]], until: float) -> list[Comparison]:
         results: list[Comparison] = []
-        waiting, led = list(combinations), False
+        waiting, led, healthy = list(combinations), False, False
         found = self.untreated[0].diagnosis
         cause = found.findings[0].code if found is not None and found.findings else ""
         while waiting and time.perf_counter() <= until:
@@ -248,6 +264,8 @@ class _Clinic:
             if any(map(self.enough, results)):
                 break
             waiting = waiting[sum(seed == SEEDS[0] for _, seed in jobs) :]
+            if not healthy and (healthy := any(c.healthy for c in results)):
+                waiting = waiting[:HEALTHY]
             leading = [c for c in results if c.better and cause in c.cleared]
             if leading and not led:  # something is against the cause: first see what it leaves behind
                 led, waiting = True, [*_further(min(leading, key=lambda c: c.rest))[:PAIRS], *waiting]
@@ -278,7 +296,8 @@ class _Clinic:
 
     def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison], Rewrite | None]:
         """The mildest of the best that is better with every seed, and the edit that does the same."""
-        better = [c for c in comparisons if c.better]
+        first = self.untreated[0]
+        better = [c for c in comparisons if c.better and not any(_overdone(first, other, c) for other in comparisons)]
         confirmations: list[Comparison] = []
         while better:
             best = min(c.rest for c in better)

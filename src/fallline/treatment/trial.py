@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +33,8 @@ PLAIN = frozenset({"no-gradient"})  # faults to be cured also where another loss
 OTHER = frozenset({"match-loss"})  # remedies under which the loss is another one
 MORE = frozenset({"use-gradient"})  # remedies under which the same program may make more updates
 UNDERWAY = frozenset({"plateau", "learning-rate-too-low"})  # what the loss itself tells: it is not down yet
+NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
+DURATION = re.compile(r"\b(s|sec|seconds?|min|minutes?|time|took|elapsed)\b", re.IGNORECASE)
 GRACE = 60.0  # seconds a trial may take beyond five times the untreated program
 
 
@@ -80,6 +83,13 @@ class Trial:
         """The training that made most updates."""
         trainings = self.run.trainings if self.run is not None else ()
         return max(trainings, key=lambda t: len(t.loss), default=None)
+
+    @property
+    def told(self) -> tuple[str, float] | None:
+        """What the program said last: its words, and the last number among them; None without one, or of a duration."""
+        numbers = NUMBER.findall(self.last_line)
+        words = NUMBER.sub("", self.last_line)
+        return (words, float(numbers[-1])) if numbers and not DURATION.search(words) else None
 
     @property
     def other(self) -> bool:
@@ -195,8 +205,13 @@ class Comparison:
     @property
     def enough(self) -> bool:
         """It is better, and there is hardly anything left to gain, or to find."""
-        healthy = self.rest < LITTLE * self.strict and not self.trial.codes("error", "warning")
-        return self.better and (self.solved or healthy)
+        return self.better and (self.solved or (self.healthy and self.rest < LITTLE * self.strict))
+
+    @property
+    def healthy(self) -> bool:
+        """It is better, nothing is found any more, and the last quarter of the updates made it hardly any better."""
+        falls = end_loss(self.trial, 3 * self.updates // 4) - self.after > CLEARLY * self.scale
+        return self.better and not falls and not self.trial.codes("error", "warning")
 
     @property
     def solved(self) -> bool:

@@ -124,7 +124,7 @@ class LearningRateTooHigh:
         if not worse or not ((jumped and top >= self.wild) or (middle >= self.update and not outcome.flat)):
             return None
         lr = _rate(training)
-        at = int(np.argmax(window)) if np.isfinite(peak) else 0
+        at = int(np.argmax(np.where(np.isfinite(window), window, np.inf)))
         return self._finding(
             training, (int(steps[0]), int(training.steps["step"][-1])),
             f"The updates are up to {text(min(top, 1e9))} of the weights' size (usual: 0.001); the loss goes from "

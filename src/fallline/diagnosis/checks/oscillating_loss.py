@@ -29,6 +29,7 @@ class OscillatingLoss:
     count: int = 3  # lows and highs after the first fifth of the run
     noise: float = 10.0  # times the noise of the smoothed loss, in logarithms
     runs: float = 0.33  # share of updates after which the loss turns, below which it is not noise that moves it
+    rings: float = 2.0  # most of its halving times that a period may last: after more no ring is left to be seen
     ring: float = 1.2  # as swing, where momentum keeps a ring up for a quarter of the run or longer
     lost: float = 1.2  # the last third's median over the lowest smoothed loss
     explained: float = 0.8  # of the trivial loss: a training that explained more gets on in spite of it
@@ -122,13 +123,13 @@ class OscillatingLoss:
         settings = training.optimizer.settings
         momentum = float(settings.get("momentum", 0.0) or 0.0)
         lr = float(settings.get("lr", math.nan))
-        if training.optimizer.kind != "SGD" or momentum < 0.5 or not period > 4:
+        halving = _halving(training)
+        if training.optimizer.kind != "SGD" or momentum < 0.5 or not 4 < period <= self.rings * halving:
             return "", (
                 "Each step overshoots the bottom of the valley that the gradient points to, or the batches pull in "
                 "turns into different directions, so what one stretch of updates gains the next one loses."
             )
         curvature = stability.curvature_from_period(period, lr, momentum)
-        halving = _halving(training)
         evidence |= {"momentum": momentum, "curvature": curvature, "halving": halving}
         evidence["linear"] = float(len(training.layers) <= 1)
         return (

@@ -29,6 +29,7 @@ class SaddlePoint:
     explained: float = 0.9  # of the trivial loss
     late: float = 0.2  # of the run, before which a look says nothing about its end
     touched: float = 1e-10  # of the squared gradient that must lie along the direction, for descent feels it
+    plain: float = 1e5  # times the training that leaving it would take: a curvature of rounding errors, on flat ground
     patience: float = 3.0  # times the updates in which it is left: who is still there stands on the noise of batches
 
     def look(self, run: Run) -> Finding | None:
@@ -43,8 +44,9 @@ class SaddlePoint:
         arrived = arrived and not outcome.contested
         if not (arrived or (outcome.idle and late)) or not look.negative or look.one_step >= self.step:
             return None
-        growth = 1 + pace(training) * abs(look.smallest)
-        if self._stayed(training, look, growth):
+        growth = pace(training) * abs(look.smallest)  # of the distance, at each update
+        left = LEAVING / math.log1p(growth) if growth > 0 else math.inf
+        if self._stayed(training, look, left) or self.plain * len(training.loss) < left < math.inf:
             return None
         where = ", ".join(f"{name} ({100 * share:.0f} %)" for name, share in look.witness.items() if share > 0.05)
         return Finding(
@@ -61,12 +63,11 @@ class SaddlePoint:
             (look.step, int(training.steps["step"][-1])),
             {
                 "smallest": look.smallest, "largest": look.largest, "gradient": look.gradient,
-                "one_step": look.one_step, "growth": growth if growth > 1 else math.nan,
+                "one_step": look.one_step, "growth": 1 + growth if growth > 0 else math.nan,
             },
         )  # fmt: skip
 
-    def _stayed(self, training: Training, look: Landscape, growth: float) -> bool:
-        """Whether the second half of the updates was enough to leave a saddle of this growth several times."""
+    def _stayed(self, training: Training, look: Landscape, left: float) -> bool:
+        """Whether the second half of the updates was enough to leave a saddle several times."""
         felt = float(look.weights[0]) > self.touched * float(look.weights.sum())
-        left = LEAVING / math.log(growth) if growth > 1 else math.inf
         return felt and len(training.loss) / 2 > self.patience * left

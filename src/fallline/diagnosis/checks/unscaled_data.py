@@ -26,6 +26,7 @@ class UnscaledData:
     code: str = "unscaled-data"
     curvature: float = 100.0  # times that of the same features with mean 0 and variance 1
     large: float = 10.0  # RMS of the inputs
+    apart: float = 30.0  # times the median sample's norm, that the largest of a batch has
     small: float = 0.01  # RMS of the inputs
     target: float = 30.0  # RMS of the targets of a regression
     tiny_target: float = 1e-3  # RMS of the targets of a regression
@@ -55,6 +56,8 @@ class UnscaledData:
         worst = max(seen, key=lambda i: float(i["top"] / i["level"]))
         excess = worst["top"] / worst["level"]
         if excess < self.curvature or worst["rms"] < self.large:
+            if excess >= self.curvature and worst.get("apart", 1.0) >= self.apart:
+                return self._outliers(training, outcome, worst)
             largest = max(i["rms"] for i in seen)
             return self._tiny(training, outcome, largest) if 0 < largest < self.small else None
         name = _layer(training, worst["layer"])
@@ -73,6 +76,19 @@ class UnscaledData:
             "first layer's outputs are so large that activations saturate or die. Subtract each feature's mean and "
             "divide by its standard deviation, both taken from the training set.",
             {"rms": worst["rms"], "curvature": excess, "spread": min(apart, 1e12)}, (name,),
+        )  # fmt: skip
+
+    def _outliers(self, training: Training, outcome: Outcome, worst: dict[str, Any]) -> Finding:
+        name, excess = _layer(training, worst["layer"]), worst["top"] / worst["level"]
+        return self._finding(
+            training, outcome, "single inputs are far larger than the others",
+            f"In one batch the largest input of layer {name} is {text(worst['apart'])} times as large as the median "
+            f"one. Such samples make the loss {text(excess)} times as steeply curved as features with mean 0 and "
+            "variance 1.",
+            "The gradient of a first layer's weight is proportional to its input, and the curvature to the input's "
+            "square: the step that such a sample causes throws the weights that all others need. Look where it comes "
+            "from (a division by a small number, another unit, a faulty sensor) and bound it, or clip the gradient.",
+            {"rms": worst["rms"], "curvature": excess, "apart": worst["apart"]}, (name,),
         )  # fmt: skip
 
     def _tiny(self, training: Training, outcome: Outcome, rms: float) -> Finding | None:
