@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -103,6 +104,63 @@ CUTS: dict[str, Loss] = {
 def test_the_graph_is_kept_where_it_was_cut(cut: str) -> None:
     assert not same(trained(CUTS[cut]), trained(MSE))
     assert same(trained(CUTS[cut], "keep-graph", {"at": "tensors"}), trained(MSE))
+
+
+def numbers(loss: Loss) -> Loss:
+    """Loss functions end in a tensor without a graph, which is told that it has a gradient."""
+    return lambda model, x, y: torch.tensor(loss(model, x, y), requires_grad=True)
+
+
+def one_by_one(model: nn.Module, x: Tensor, y: Tensor) -> Any:
+    errors = [F.mse_loss(model(row), target).item() for row, target in zip(x, y, strict=True)]
+    return sum(2.0 * error - error * 1.0 for error in errors) / len(errors)
+
+
+NUMBERS: dict[str, Loss] = {
+    "a number": numbers(lambda model, x, y: F.mse_loss(model(x), y).item()),
+    "numbers": numbers(one_by_one),
+    "a list of numbers": lambda model, x, y: torch.tensor(
+        [F.mse_loss(model(row), target).item() for row, target in zip(x, y, strict=True)], requires_grad=True
+    ).mean(),
+    "NumPy": numbers(lambda model, x, y: np.mean((model(x).detach().numpy() - y.numpy()) ** 2)),
+    "methods of NumPy": numbers(
+        lambda model, x, y: np.square(model(x).detach().numpy() - y.numpy()).mean(axis=1).mean()
+    ),
+    "an index": numbers(
+        lambda model, x, y: ((model(x).detach().numpy()[np.arange(len(x))] - y.numpy()).reshape(-1) ** 2).mean()
+    ),
+    "back from NumPy": lambda model, x, y: F.mse_loss(torch.from_numpy(model(x).detach().numpy()).requires_grad_(), y),
+    "a number in torch": lambda model, x, y: silenced(
+        torch.stack([
+            (torch.ones(()) * (0.5 * F.mse_loss(model(row), target).item()) * 2 - 0.0)
+            for row, target in zip(x, y, strict=True)
+        ]).mean()
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:To copy construct")
+@pytest.mark.parametrize("cut", NUMBERS)
+def test_numbers_and_arrays_remember_their_tensors(cut: str) -> None:
+    assert not any(torch.allclose(p, q) for p, q in zip(trained(NUMBERS[cut]), trained(MSE), strict=True))
+    treated = trained(NUMBERS[cut], "keep-graph", {"at": "numbers"})
+    assert all(torch.allclose(p, q, atol=1e-6) for p, q in zip(treated, trained(MSE), strict=True))
+
+
+def test_what_was_remembered_is_forgotten_at_the_update() -> None:
+    kept: list[Any] = []
+
+    def logged(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        loss = F.mse_loss(model(x), y)
+        kept.extend([loss.item(), model(x).detach().numpy(), sum(v for v in kept if isinstance(v, float))])
+        return loss
+
+    assert same(trained(logged, "keep-graph", {"at": "numbers"}), trained(MSE))
+    assert kept
+    assert not any(hasattr(value.source, "tensor") for value in kept if getattr(value, "source", None) is not None)
+    array = kept[1]
+    assert type(array.mean()) is np.float32
+    assert type(array[0]) is type(array + 1) is np.ndarray
 
 
 def labels(x: Tensor) -> Tensor:

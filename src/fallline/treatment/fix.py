@@ -28,6 +28,7 @@ TRIAL_SECONDS = 12.0  # of training that a trial may take, measured on the untre
 SINGLES = 16  # remedies tried one by one
 PATIENCE = 100.0  # seconds after which no further one is begun
 PAIRS = 4  # combinations of two
+AMENDS = 2  # remedies against what another one that cleared the cause broke
 HEALTHY = 4  # further ones that are tried once nothing is found any more under one
 BACK = 0.1  # of the way that a remedy led what the program says last: what one more takes of it back, it overdoes
 SEEDS = (0, 1)
@@ -156,11 +157,11 @@ def _with_companions(remedies: Sequence[Prescription]) -> list[tuple[Prescriptio
 
 
 def _further(best: Comparison) -> list[tuple[Prescription, ...]]:
-    """The best remedy with one against what is still wrong under it, with more of the same learning rate, or faster."""
+    """A remedy with one against what is wrong under it; a better one with more of the same learning rate, or faster."""
     taken, run = best.trial.remedies, best.trial.run
     names = {remedy.name for remedy in taken}
     found: list[tuple[Prescription, ...]] = []
-    for remedy in candidates(best.trial) if best.better else ():
+    for remedy in candidates(best.trial) if best.better or best.new else ():
         if remedy.name == RATE.name and remedy.name in names:
             more = [RATE.further(r, remedy) if r.name == RATE.name else r for r in taken]
             found += [tuple(r for r in more if r is not None)] if None not in more else []
@@ -220,6 +221,12 @@ class _Clinic:
     later: bool  # the edit of the program's file is run when it is applied
     again: list[Comparison] = field(default_factory=list)  # of remedies, with another seed
 
+    @property
+    def cause(self) -> str:
+        """The first finding of the program as it is."""
+        found = self.untreated[0].diagnosis
+        return found.findings[0].code if found is not None and found.findings else ""
+
     def singles(self, remedies: Sequence[Prescription]) -> list[Comparison]:
         """Try one after the other, as many at a time as there are cores; stop when one leaves nothing to gain."""
         until = time.perf_counter() + PATIENCE
@@ -243,14 +250,14 @@ class _Clinic:
             if {pair[0].name, pair[1].name} not in RIVALS
         ]
         tried = [c.trial.remedies for c in comparisons]
-        further = [r for r in (*_further(best[0])[:PAIRS], *both[:PAIRS]) if r not in tried]
+        broken = next((c for c in best if self.cause in c.cleared and c.new), None)
+        amended = _further(broken)[:AMENDS] if broken is not None else []
+        further = [r for r in (*_further(best[0])[:PAIRS], *amended, *both[:PAIRS]) if r not in tried]
         return self._try(further, time.perf_counter() + PATIENCE)
 
     def _try(self, combinations: Sequence[tuple[Prescription, ...]], until: float) -> list[Comparison]:
         results: list[Comparison] = []
         waiting, led, healthy = list(combinations), False, False
-        found = self.untreated[0].diagnosis
-        cause = found.findings[0].code if found is not None and found.findings else ""
         while waiting and time.perf_counter() <= until:
             jobs = [(remedies, SEEDS[0]) for remedies in waiting[: self.workers]]
             if not self.again and self.workers > 1 and self._seedable():
@@ -266,7 +273,7 @@ class _Clinic:
             waiting = waiting[sum(seed == SEEDS[0] for _, seed in jobs) :]
             if not healthy and (healthy := any(c.healthy for c in results)):
                 waiting = waiting[:HEALTHY]
-            leading = [c for c in results if c.better and cause in c.cleared]
+            leading = [c for c in results if c.better and self.cause in c.cleared]
             if leading and not led:  # something is against the cause: first see what it leaves behind
                 led, waiting = True, [*_further(min(leading, key=lambda c: c.rest))[:PAIRS], *waiting]
         return results

@@ -14,16 +14,20 @@ from torch.distributions import Distribution
 from fallline.diagnosis.finding import Finding, Prescription
 from fallline.record.run import Run
 from fallline.treatment.patient import Call, Patient
+from fallline.treatment.remedies.remembering import Memory, from_numpy
 from fallline.treatment.remedies.straight_through import StraightThrough
 
 SAYS = {
     "tensors": "the loss from the model's own output, not from a detached copy of it",
+    "numbers": "torch in place of NumPy and of Python's numbers on the way to the loss",
     "layers": "no torch.no_grad() in the model's forward pass",
     "steps": "a slope for comparisons, argmax and sign on the way to the loss (straight-through)",
 }
 WRITE = {
     "tensors": "Take .detach(), .data, torch.tensor(…), Variable(…) and rounding between the model's output and the "
     "loss away, and write rsample() for sample():\n    loss = criterion(output, target)",
+    "numbers": "Compute with tensors from the parameters to the loss: torch.log for np.log, x.max(dim=1).values for "
+    "np.max(x, axis=1), the parameter itself for parameter.item(), and no torch.tensor(…) around the result.",
     "layers": "Take torch.no_grad() (also as a decorator) out of what forward() calls.",
     "steps": "Train on a loss that has a slope, and keep the other as a metric: F.cross_entropy(scores, labels) for\n"
     "scores.argmax(1) != labels, torch.sigmoid(4 * x) for x > 0, torch.tanh(x) for torch.sign(x).",
@@ -51,6 +55,8 @@ class KeepGraph:
             return
         if args["at"] == "steps":
             patient.surgery.on(StraightThrough().calls())
+        if args["at"] == "numbers":
+            _remember(patient)
         patient.surgery.on({**dict.fromkeys(COPIES, _kept), "__get__": _kept_data, "__set__": _required})
         patient.replace(VariableMeta, "__call__", _variable)
         kinds = [k for k in vars(distributions).values() if isinstance(k, type) and issubclass(k, Distribution)]
@@ -61,6 +67,14 @@ class KeepGraph:
     def change(self, args: dict[str, Any], run: Run) -> str:
         """What to take away."""
         return WRITE[args["at"]]
+
+
+def _remember(patient: Patient) -> None:
+    memory = Memory()
+    patient.surgery.on(memory.calls())
+    patient.replace(torch, "from_numpy", from_numpy(torch.from_numpy))
+    patient.around_step(lambda optimizer: None, memory.forget)
+    patient.before_update(memory.forget)
 
 
 def _cuts(args: Any) -> bool:
