@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -525,3 +526,65 @@ def test_pairs_that_are_meant_stay_pairs() -> None:
         ).mean()
 
     assert same(trained(contrast, "match-shapes", {"squeeze": True}), trained(contrast))
+
+
+class Anew(Open):
+    """Makes its hidden layers and their norm in each forward pass."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        middle = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6))
+        again = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6))
+        made.append(middle[1])
+        return again(middle(torch.tanh(self.encoder(x))))
+
+
+made: list[nn.Module] = []
+
+
+def test_layers_of_the_forward_pass_are_made_once() -> None:
+    losses: list[float] = []
+
+    def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        value = F.mse_loss(model(x), y)
+        losses.append(value.item())
+        return value
+
+    made.clear()
+    trained(loss, "keep-layers", kind=Anew, updates=60)
+    assert losses[-1] < 0.5 * losses[0]
+    assert all(a > b for a, b in itertools.pairwise(losses[:6]))  # it is the same network at each update
+    first, last = made[0], made[-1]
+    assert first is not last
+    assert last.weight is first.weight
+    assert int(first.num_batches_tracked) == 60
+    assert BY_NAME["keep-layers"].propose(Finding("no-gradient", "error", "", "", "", ""), None) == []  # type: ignore[arg-type]
+    patient = Patient()
+    BY_NAME["keep-layers"].apply(patient, {})
+    with patient.operate():  # layers that a model has are its own, also beside one another
+        model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+        x = torch.randn(2, 3)
+        assert torch.equal(model(x), model[1](model[0](x)))
+
+
+def test_two_networks_in_turns_share_a_graph_that_is_kept() -> None:
+    def game(name: str = "", detached: bool = True) -> list[Tensor]:
+        torch.manual_seed(0)
+        maker, judge = nn.Linear(2, 2), nn.Linear(2, 1)
+        patient = Patient()
+        if name:
+            BY_NAME[name].apply(patient, {"at": "tensors"})
+        with patient.operate():
+            first, second = (torch.optim.SGD(net.parameters(), lr=0.1) for net in (judge, maker))
+            for _ in range(5):
+                made = maker(torch.randn(8, 2))
+                fake = made.detach() if detached else made
+                first.zero_grad()
+                judge(fake if detached else made.detach()).mean().backward()
+                first.step()
+                second.zero_grad()
+                silenced(-judge(fake).mean()).backward()
+                second.step()
+        return [p.detach() for p in maker.parameters()]
+
+    assert not same(game(), game(detached=False))
+    assert same(game("keep-graph"), game(detached=False))

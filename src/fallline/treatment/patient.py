@@ -205,6 +205,7 @@ class Patient:
         self.optimizers: list[weakref.ref[Optimizer]] = []
         self.loss = float("nan")  # of the last backward
         self.waiting = False  # whether there was a backward since the last step
+        self.retain = False  # whether the losses of several optimizers may share a part of their graphs
         self._replaced: list[tuple[Any, str, Callable[..., Any]]] = []
         self._asking = False
         self._looks = self._due = 0
@@ -265,6 +266,9 @@ class Patient:
             self._meet_optimizers()
             if isinstance(tensors, Tensor) and tensors.numel() == 1:
                 self.loss = float(tensors.detach())
+            if self.retain and len(self.optimizers) > 1:
+                named = dict(zip(("grad_tensors", "retain_graph", "create_graph"), args, strict=False))
+                args, kwargs = (), {**named, **kwargs, "retain_graph": True}
             by_hand = graph.read(tensors) if not self.optimizers and isinstance(tensors, Tensor) else None
             backward(tensors, *args, **kwargs)
             self.waiting = True

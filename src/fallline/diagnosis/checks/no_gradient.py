@@ -118,7 +118,7 @@ class NoGradient:
             f"optimizer holds them. The first has {passing[0].units} units of {passing[0].fan_in} inputs.",
             "A layer that is made in forward() begins with random weights at every call, and what training would teach "
             "it is thrown away with it. Make it once, in __init__().",
-            (), float(len(passing)),
+            (), float(len(passing)), "made",
         )  # fmt: skip
 
     def _left_out(self, run: Run) -> Finding | None:

@@ -51,6 +51,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
 IN_WORDS = {
     "fill-missing": "it depends on what the missing numbers mean",
     "search-start": "the search needs the loss of a whole batch before the loop",
+    "keep-layers": "the layer may be made in any way",
     "pool-states": "forward has to be written anew",
     "shortcut": "forward has to be written anew",
     "adaptive-clip": "it is a function of its own",

@@ -12,6 +12,7 @@ from fallline.treatment.remedies.initialise import Initialise
 from fallline.treatment.remedies.insert_activation import InsertActivation
 from fallline.treatment.remedies.keep_domain import KeepDomain
 from fallline.treatment.remedies.keep_graph import KeepGraph
+from fallline.treatment.remedies.keep_layers import KeepLayers
 from fallline.treatment.remedies.learning_rate import LearningRate
 from fallline.treatment.remedies.loss import MatchLoss
 from fallline.treatment.remedies.modes import Modes
@@ -40,6 +41,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     ZeroGrad(),
     UseGradient(),
     Register(),
+    KeepLayers(),
     Unfreeze(),
     KeepGraph(),
     KeepDomain(),

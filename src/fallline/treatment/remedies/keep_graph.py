@@ -25,7 +25,8 @@ SAYS = {
 }
 WRITE = {
     "tensors": "Take .detach(), .data, torch.tensor(…), Variable(…) and rounding between the model's output and the "
-    "loss away, and write rsample() for sample():\n    loss = criterion(output, target)",
+    "loss away, and write rsample() for sample():\n    loss = criterion(output, target)\nWhere two optimizers take "
+    "turns (a GAN), detach in the loss of the other one only: discriminator(fake.detach()).",
     "numbers": "Compute with tensors from the parameters to the loss: torch.log for np.log, x.max(dim=1).values for "
     "np.max(x, axis=1), the parameter itself for parameter.item(), and no torch.tensor(…) around the result.",
     "layers": "Take torch.no_grad() (also as a decorator) out of what forward() calls.",
@@ -57,6 +58,7 @@ class KeepGraph:
             patient.surgery.on(StraightThrough().calls())
         if args["at"] == "numbers":
             _remember(patient)
+        patient.retain = True
         patient.surgery.on({**dict.fromkeys(COPIES, _kept), "__get__": _kept_data, "__set__": _required})
         patient.replace(VariableMeta, "__call__", _variable)
         kinds = [k for k in vars(distributions).values() if isinstance(k, type) and issubclass(k, Distribution)]
@@ -73,7 +75,7 @@ def _remember(patient: Patient) -> None:
     memory = Memory()
     patient.surgery.on(memory.calls())
     patient.replace(torch, "from_numpy", from_numpy(torch.from_numpy))
-    patient.around_step(lambda optimizer: None, memory.forget)
+    patient.around_step(None, memory.forget)
     patient.before_update(memory.forget)
 
 
