@@ -302,13 +302,13 @@ class _Clinic:
         return trials.compare(self.untreated[SEEDS.index(seed)], trial)
 
     def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison], Rewrite | None]:
-        """The mildest of the best that is better with every seed, and the edit that does the same."""
+        """The mildest of the best (or of those that solve it) that is better with every seed, and the edit of that."""
         first = self.untreated[0]
         better = [c for c in comparisons if c.better and not any(_overdone(first, other, c) for other in comparisons)]
         confirmations: list[Comparison] = []
         while better:
             best = min(c.rest for c in better)
-            chosen = next(c for c in better if c.rest <= best + CLOSE)
+            chosen = next(c for c in better if c.rest <= best + CLOSE or c.solved)
             written = self.pool.submit(self._rewrite, chosen)  # its trial runs beside that with another seed
             if not self._seedable():
                 return chosen, confirmations, written.result()

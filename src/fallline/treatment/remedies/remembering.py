@@ -24,6 +24,7 @@ TORCH = {  # where torch calls it something else than NumPy
 }  # fmt: skip
 DIM = {"axis": "dim", "keepdims": "keepdim"}
 METHODS = ("max", "mean", "min", "prod", "std", "sum", "var", "clip", "dot", "squeeze")
+SHAPES = {"reshape": "reshape", "flatten": "flatten", "ravel": "ravel", "copy": "clone"}  # by torch's own method
 
 
 class Source:
@@ -125,12 +126,6 @@ class Array(np.ndarray[Any, Any]):
             return _plain(self)[index]
         return self.source.memory.array(tensor[_recalled(index)])
 
-    def reshape(self, *shape: Any, **kwargs: Any) -> Any:
-        tensor = _origin(self)
-        if tensor is None or self.source is None or kwargs:
-            return _plain(self).reshape(*shape, **kwargs)
-        return self.source.memory.array(tensor.reshape(*shape))
-
     def item(self, *args: Any) -> Any:
         tensor = _origin(self)
         return _plain(self).item(*args) if tensor is None or self.source is None else self.source.memory.number(tensor)
@@ -143,6 +138,20 @@ def _method(name: str) -> Callable[..., Any]:
 
 for _name in METHODS:
     setattr(Array, _name, _method(_name))
+
+
+def _shaped(name: str) -> Callable[..., Any]:
+    def shape(array: Array, *args: Any, **kwargs: Any) -> Any:
+        tensor = _origin(array)
+        if tensor is None or array.source is None or kwargs:
+            return getattr(_plain(array), name)(*args, **kwargs)
+        return array.source.memory.array(getattr(tensor, SHAPES[name])(*args))
+
+    return shape
+
+
+for _name in SHAPES:
+    setattr(Array, _name, _shaped(_name))
 
 
 def _origin(value: Number | Array) -> Tensor | None:
