@@ -320,6 +320,17 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -criterion = nn.NLLLoss()
 +criterion = nn.CrossEntropyLoss()
 """),
+    "one unit": (
+        USUAL.replace(MADE, f"criterion = nn.CrossEntropyLoss()\n{MADE}").replace("F.mse_loss", "criterion"),
+        "match-loss", {"way": "unit"}, """
+-criterion = nn.CrossEntropyLoss()
++criterion = nn.BCEWithLogitsLoss()
+"""),
+    "the batch first": (
+        USUAL.replace(MADE, f"memory = nn.GRU(8, 8, 2)\n{MADE}"), "batch-first", {}, """
+-memory = nn.GRU(8, 8, 2)
++memory = nn.GRU(8, 8, 2, batch_first=True)
+"""),
     "log-probabilities": (at_loop("8))\n", "8), nn.Softmax(dim=1))\n"), "match-loss", {"way": "log"}, """
 -model = nn.Sequential(nn.Linear(8, 8), nn.Sigmoid(), nn.Linear(8, 8), nn.Softmax(dim=1))
 +model = nn.Sequential(nn.Linear(8, 8), nn.Sigmoid(), nn.Linear(8, 8), nn.LogSoftmax(dim=1))
@@ -458,6 +469,7 @@ UNCLEAR: dict[str, tuple[str, str, dict[str, Any], str]] = {
         at_loop("model(x), y", "x.sqrt(), y.sqrt()"), "keep-domain", {"operation": "sqrt"}, "which sqrt"),
     "a division": (at_loop("model(x), y", "x / y, y"), "keep-domain", {"operation": "div"}, "several ways"),
     "cleared elsewhere": (USUAL, "use-gradient", {"order": "cleared"}, "what clears"),
+    "no recurrent layer": (USUAL, "batch-first", {}, "where the recurrent layer"),
     "numbers of classes": (USUAL, "match-loss", {"way": "classes"}, "another shape"),
     "a hinge by hand": (USUAL, "match-loss", {"way": "hinge"}, "written by hand"),
     "a loss that is called nowhere": (USUAL, "match-loss", {"way": "signed"}, "where the loss is called"),

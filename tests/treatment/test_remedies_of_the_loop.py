@@ -304,6 +304,11 @@ LOSSES: dict[str, tuple[str, Loss, Loss]] = {
         lambda model, x, y: nn.PoissonNLLLoss()(F.softplus(model(x)), y),
         lambda model, x, y: F.poisson_nll_loss(F.softplus(model(x)), y, log_input=False),
     ),
+    "cross entropy of one unit": (
+        "unit",
+        lambda model, x, y: nn.CrossEntropyLoss()(model(x)[:, :1], y[:, :1]),
+        lambda model, x, y: F.binary_cross_entropy_with_logits(model(x)[:, :1], y[:, :1]),
+    ),
     "numbers of classes": (
         "classes",
         lambda model, x, y: F.mse_loss(model(x), y[:, :1].expand(-1, 2)),
@@ -564,6 +569,21 @@ def test_layers_of_the_forward_pass_are_made_once() -> None:
         model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
         x = torch.randn(2, 3)
         assert torch.equal(model(x), model[1](model[0](x)))
+
+
+def test_the_batch_comes_first_in_recurrent_layers() -> None:
+    def answers(first: bool, name: str = "") -> Tensor:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.LSTM(3, 4, batch_first=first))
+        patient = Patient()
+        if name:
+            BY_NAME[name].apply(patient, {})
+        with patient.operate():
+            states, _ = model(torch.randn(5, 7, 3))
+        return states.detach()
+
+    assert not torch.equal(answers(False), answers(True))
+    assert torch.equal(answers(False, "batch-first"), answers(True))
 
 
 def test_two_networks_in_turns_share_a_graph_that_is_kept() -> None:

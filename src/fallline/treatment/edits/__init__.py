@@ -20,6 +20,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "unfreeze": gradient.unfreeze,
     "keep-graph": gradient.keep_graph,
     "register-parameters": optimizers.register,
+    "batch-first": network.batch_first,
     "keep-domain": domain.keep,
     "skip-non-finite": loop.skip_non_finite,
     "skip-spikes": loop.skip_spikes,

@@ -15,6 +15,7 @@ from fallline.treatment.edits.script import Script, Unclear
 from fallline.treatment.remedies.loss import SIGNED
 
 FUNCTIONS = "torch.nn.functional."
+CROSS_ENTROPY = "cross_entropy", "CrossEntropyLoss"
 MODULES = {"soft_margin_loss": "SoftMarginLoss", "binary_cross_entropy_with_logits": "BCEWithLogitsLoss"} | {
     f"{kind}_loss": "".join(part.title() for part in kind.split("_")) + "Loss"
     for kind in ("cosine_embedding", "hinge_embedding", "margin_ranking")
@@ -28,12 +29,15 @@ def match(script: Script, args: dict[str, Any], run: Run) -> None:
     WAYS[args["way"]](script, run)
 
 
-def _cross_entropy(script: Script, run: Run) -> None:
-    for name, module in (("cross_entropy", False), ("CrossEntropyLoss", True)):
-        old = "torch.nn.NLLLoss" if module else f"{FUNCTIONS}nll_loss"
-        for call in script.calls({old}.__contains__):
-            function = script.spelled(f"torch.nn.{name}" if module else FUNCTIONS + name)
-            script.replace(call.func, function)
+def _instead(old: tuple[str, str], new: tuple[str, str]) -> Callable[[Script, Run], None]:
+    """Another loss, as a function and as a module."""
+
+    def change(script: Script, run: Run) -> None:
+        for before, after, home in zip(old, new, (FUNCTIONS, "torch.nn."), strict=True):
+            for call in script.calls({home + before}.__contains__):
+                script.replace(call.func, script.spelled(home + after))
+
+    return change
 
 
 def _labels(written: str) -> Callable[[Script, Run], None]:
@@ -83,7 +87,8 @@ def _in_words(script: Script, run: Run) -> None:
 
 LABELS = {**SIGNED, "binary_cross_entropy_with_logits": 1}
 WAYS: dict[str, Callable[[Script, Run], None]] = {
-    "log-softmax": _cross_entropy,
+    "log-softmax": _instead(("nll_loss", "NLLLoss"), CROSS_ENTROPY),
+    "unit": _instead(CROSS_ENTROPY, ("binary_cross_entropy_with_logits", "BCEWithLogitsLoss")),
     "log": network.log_softmax,
     "signed": _labels("2 * {} - 1"),
     "zero-one": _labels("({} + 1) / 2"),

@@ -133,6 +133,15 @@ def _normalise_arguments(script: Script, args: dict[str, Any], run: Run) -> None
         )  # fmt: skip
 
 
+def batch_first(script: Script, args: dict[str, Any], run: Run) -> None:
+    """The batch in the first dimension of recurrent layers."""
+    calls = script.calls({f"torch.nn.{kind}" for kind in ("RNN", "LSTM", "GRU")}.__contains__)
+    if not calls:
+        raise Unclear("it is not plain where the recurrent layer is made")
+    for call in calls:
+        script.replace(call, functools.partial(with_argument, position=4, keyword="batch_first", value="True"))
+
+
 def mode(script: Script, args: dict[str, Any], run: Run) -> None:
     """Milder dropout, batch norm in train mode, group norm, running statistics that run, or eval mode."""
     kind = args["set"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fallline.treatment.remedies.accumulate import Accumulate
 from fallline.treatment.remedies.activation import SwapActivation
 from fallline.treatment.remedies.adaptive_clip import AdaptiveClip, ClipValue
+from fallline.treatment.remedies.batch_first import BatchFirst
 from fallline.treatment.remedies.biases import ForgetBias, OutputBias
 from fallline.treatment.remedies.clip import Clip
 from fallline.treatment.remedies.fill_missing import FillMissing
@@ -53,6 +54,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     ScaleInputs(),
     ScaleTargets(),
     MatchShapes(),
+    BatchFirst(),
     MatchLoss(),
     OutputActivation(),
     InsertActivation(),

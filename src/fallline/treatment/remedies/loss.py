@@ -57,6 +57,16 @@ def _by_class(call: Call) -> Call:
     return functional.cross_entropy, (scores, numbers.reshape(len(scores), -1)[:, 0].long()), {}
 
 
+def _by_unit(call: Call) -> Call:
+    """Cross entropy with one unit: of its sigmoid, not of a softmax over itself."""
+    _, args, kwargs = call
+    scores, target = (*args, *([kwargs["target"]] if "target" in kwargs else []))[:2]
+    if scores.shape != target.shape:
+        return call
+    reduction = {key: value for key, value in kwargs.items() if key == "reduction"}
+    return functional.binary_cross_entropy_with_logits, (scores, target.to(scores.dtype)), reduction
+
+
 def _labelled(call: Call) -> Call:
     """A product of scores and labels of 0 and 1, with labels of -1 and 1."""
     function, args, kwargs = call
@@ -105,6 +115,11 @@ WAYS = {
         "loss = F.cross_entropy(outputs, numbers)  # numbers: one whole number a sample, shape (N,), dtype int64",
         dict.fromkeys(("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"), _by_class),
     ),
+    "unit": Way(
+        "binary cross entropy for the one unit",
+        "criterion = nn.BCEWithLogitsLoss()  # of one unit: CrossEntropyLoss takes one for each class",
+        {"cross_entropy": _by_unit},
+    ),
     "dim": Way(
         "softmax over the classes",
         "torch.softmax(scores, dim=-1)  # over the classes of a sample, not over the samples",
@@ -149,6 +164,7 @@ def _way(run: Run) -> str | None:
     found = {
         "dim": sights[0].get("softmax_dim") == 0,
         "classes": bool(sights[0].get("numbered")),
+        "unit": kind == "soft-nll" and sights[0]["prediction"]["shape"][-1] == 1,
         "signed": kind == "soft-margin" and least == 0,
         "hinge": any(sight.get("hinge") == [0, 1] for sight in sights),
         "zero-one": kind == "bce-logits" and (least, most) == (-1, 1),
