@@ -207,6 +207,23 @@ def ring(right: bool) -> None:
             w.grad = None
 
 
+def sequences(kind: type[nn.RNNBase]) -> Callable[[bool], None]:
+    def program(right: bool) -> None:
+        class Net(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.memory, self.head = kind(2, 16, batch_first=right), nn.Linear(16, 3)
+
+            def forward(self, x: Tensor) -> Tensor:
+                states, _ = self.memory(x)
+                return self.head(states[:, -1])
+
+        x = torch.randn(32, 9, 2)
+        train(Net(), x, torch.randint(3, (32,)), F.cross_entropy, lr=1e-4)
+
+    return program
+
+
 def made_anew(right: bool) -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -312,6 +329,14 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "half the gradients cleared": (half_cleared, "stale-gradient", "old gradients are carried into every step"),
     "attention of standard normal weights": (attention, "bad-initialisation", "bad initialisation"),
     "a ring without noise": (ring, "oscillating-loss", "oscillating loss"),
+    **{
+        f"the batch in the place of time ({kind.__name__})": (
+            sequences(kind),
+            "shape-mismatch",
+            "the batch stands where time is expected",
+        )
+        for kind in (nn.RNN, nn.GRU, nn.LSTM)
+    },
     "a layer in forward": (made_anew, "no-gradient", "a layer is made anew in every forward pass"),
     "poisson": (poisson, "output-mismatch", "the rate is exponentiated again"),
     "several labels": (several_labels, "output-mismatch", "softmax where a sample has several labels"),
@@ -347,6 +372,24 @@ def test_the_mistake_is_named_and_its_right_twin_is_not(watched: Watched, name: 
 def test_its_right_twin(watched: Watched, name: str) -> None:
     program, code, _ = PROGRAMS[name]
     assert titles(watched(lambda: program(True)), code) == []
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_one_network_for_each_sample_is_no_sequence(watched: Watched, recurrent: bool) -> None:
+    """As many calls as the loss has samples, each of another number of rows; nothing flows from one to the next."""
+    x, y = torch.randn(16, 5, 4), torch.randint(3, (16,))
+    layer = nn.GRU(4, 8, batch_first=True) if recurrent else nn.Linear(4, 8)
+    head = nn.Linear(8, 3)
+
+    def program() -> None:
+        optimizer = torch.optim.SGD([*layer.parameters(), *head.parameters()], lr=0.01)
+        for _ in range(60):
+            optimizer.zero_grad()
+            outputs = [layer(rows.view(1, 5, 4))[0][0] if recurrent else layer(rows) for rows in x]
+            F.cross_entropy(head(torch.stack([torch.tanh(o).mean(0) for o in outputs])), y).backward()
+            optimizer.step()
+
+    assert titles(watched(program), "shape-mismatch") == []
 
 
 def perceptron() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,28 @@ def inputs(graph: autograd.Graph) -> Iterator[tuple[autograd.Call, dict[str, Any
         data = call.input() if not call.sources and call.kind != "rnn" else None
         if data is not None and data.numel() and data.ndim >= 2 and not _trained(data):
             yield call, features(data, call.kind) | {"columns": call.channel == -2}
+
+
+def turned(graph: autograd.Graph, samples: int) -> tuple[int, int] | None:
+    """The time steps of a recurrent layer and the rows of each, where batch and time are exchanged; else None.
+
+    Then it makes as many steps as the loss has samples, each of another number of rows than these.
+    """
+    uses = Counter(id(call.weight) for call in graph.calls)
+    for call in graph.calls:
+        data = call.input()
+        if data is None or data.ndim < 2:
+            continue
+        recurs = any(source.weight is call.weight for source in call.sources)
+        steps, rows = (uses[id(call.weight)], len(data)) if recurs else (0, 0)
+        if call.kind == "rnn" and data.ndim == 3:  # a whole sequence in one operation
+            steps, rows = data.shape[:2]
+            turned_already = autograd.op_name(call.node).startswith("mkldnn")
+            if autograd.saved(call.node, "_saved_batch_first") and not turned_already:  # cuDNN keeps it as it came
+                steps, rows = rows, steps
+        if steps == samples > 1 and 1 < rows != samples:
+            return steps, rows
+    return None
 
 
 def _trained(data: Tensor) -> bool:

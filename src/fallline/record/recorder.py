@@ -390,6 +390,8 @@ class Recorder:
             sight["inputs"] = [
                 {"layer": self.catalog.layer(call.weight), **features} for call, features in batch.inputs(graph)
             ]
+            if "prediction" in sight:
+                sight["turned"] = batch.turned(graph, sight["prediction"]["shape"][0])
         return sight
 
     def _look_at_curvature(self, loss: Tensor) -> None:

@@ -22,7 +22,7 @@ class BatchFirst:
     """
 
     name: str = "batch-first"
-    treats: frozenset[str] = frozenset({"plateau"})
+    treats: frozenset[str] = frozenset({"shape-mismatch", "plateau"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """For programs with ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``."""
