@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from fallline.diagnosis.finding import Finding
 from fallline.record.run import Run
 from fallline.treatment.patient import Patient
 from fallline.treatment.remedies import BY_NAME
+from fallline.treatment.remedies.initialise import fill
 
 Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 MSE: Loss = lambda model, x, y: F.mse_loss(model(x), y)  # noqa: E731
@@ -569,6 +571,40 @@ def test_layers_of_the_forward_pass_are_made_once() -> None:
         model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
         x = torch.randn(2, 3)
         assert torch.equal(model(x), model[1](model[0](x)))
+
+
+@pytest.mark.parametrize("name", ["", "zero-grad"])
+def test_a_closure_that_clears_nothing_is_cleared(name: str) -> None:
+    def fitted(clears: bool) -> list[Tensor]:
+        torch.manual_seed(0)
+        model, (x, y) = Open(), data()
+        patient = Patient()
+        if name:
+            BY_NAME[name].apply(patient, {})
+        with patient.operate():
+            optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=3)
+
+            def closure() -> Tensor:
+                if clears:
+                    optimizer.zero_grad()
+                loss = F.mse_loss(model(x), y)
+                loss.backward()
+                return loss
+
+            for _ in range(3):
+                optimizer.step(closure)
+        return [p.detach() for p in model.parameters()]
+
+    assert same(fitted(False), fitted(True)) == bool(name)
+
+
+@pytest.mark.parametrize("scheme", ["xavier", "orthogonal", "kaiming", "lecun"])
+def test_a_vector_of_weights_is_initialised(scheme: str) -> None:
+    weight = torch.zeros(4000, requires_grad=True)
+    with torch.no_grad():
+        fill(scheme, "linear", "v", [weight])
+    size = math.sqrt(2) if scheme == "xavier" else 1.0  # Glorot: 2 / (inputs + outputs)
+    assert float(weight.detach().norm()) == pytest.approx(size, rel=0.05)
 
 
 def test_the_batch_comes_first_in_recurrent_layers() -> None:

@@ -215,6 +215,7 @@ class Patient:
         self._first_sight: list[Callable[[Optimizer], None]] = []
         self._before_forward: list[Callable[[torch.nn.Module], None]] = []
         self._before_update: list[Callable[[list[Tensor]], None]] = []
+        self._before_backward: list[Callable[[], None]] = []
         self._before_step: list[Callable[[Optimizer], None]] = []
         self._after_step: list[Callable[[Optimizer], None]] = []
 
@@ -235,6 +236,10 @@ class Patient:
     def before_update(self, act: Callable[[list[Tensor]], None]) -> None:
         """Call ``act`` before every update with the parameters that have a gradient, also where no optimizer steps."""
         self._before_update.append(act)
+
+    def before_backward(self, act: Callable[[], None]) -> None:
+        """Call ``act`` before every backward pass."""
+        self._before_backward.append(act)
 
     def around_step(
         self, before: Callable[[Optimizer], None] | None, after: Callable[[Optimizer], None] | None
@@ -264,6 +269,8 @@ class Patient:
         @functools.wraps(backward)
         def attended(tensors: Any, *args: Any, **kwargs: Any) -> None:
             self._meet_optimizers()
+            for begin in self._before_backward:
+                begin()
             if isinstance(tensors, Tensor) and tensors.numel() == 1:
                 self.loss = float(tensors.detach())
             if self.retain and len(self.optimizers) > 1:

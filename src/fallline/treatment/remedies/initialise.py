@@ -105,7 +105,7 @@ def clear(tensors: list[Tensor]) -> None:
 
 
 def fill(scheme: str, activation: Any, name: str, tensors: list[Tensor]) -> None:
-    weight = tensors[0]
+    weight = tensors[0] if tensors[0].ndim > 1 else tensors[0].view(1, -1)  # a vector is the weights of one unit
     generator = torch.Generator(device=weight.device).manual_seed(torch.initial_seed() % 2**31 + len(name))
     generator.manual_seed(generator.initial_seed() + sum(map(ord, name)))
     gain = torch.nn.init.calculate_gain(activation)
