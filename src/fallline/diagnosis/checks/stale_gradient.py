@@ -22,7 +22,7 @@ class StaleGradient:
     def look(self, run: Run) -> Finding | None:
         last = {event.detail["optimizer"]: event for event in run.events_of("carried")}
         if not last:
-            raise NotApplicable("too few optimizer steps to tell")
+            raise NotApplicable("too few steps of an optimizer were looked at")
         for event in last.values():
             checked, stale = event.detail["checked"], event.detail["stale"]
             if checked >= self.least and stale >= self.share * checked:

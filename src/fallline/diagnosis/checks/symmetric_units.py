@@ -22,13 +22,13 @@ class SymmetricUnits:
     explained: float = 0.8  # of the trivial loss: entries of vectors that explained more did part
 
     def look(self, run: Run) -> Finding | None:
-        looked = False
+        looked = wide = False
         for training in run.trainings:
             found = []
             for layer in training.layers:
                 if layer.units < 2 or (layer.output and layer.kind != "embedding"):
                     continue
-                judged = self._twins(training, layer)
+                wide, judged = True, self._twins(training, layer)
                 looked = looked or judged is not None
                 if judged is not None and judged >= self.share:
                     found.append(layer)
@@ -38,7 +38,11 @@ class SymmetricUnits:
             if vectors and self._alike(training, vectors):
                 return self._of_vectors(training, vectors)
         if not looked:
-            raise NotApplicable("there is no hidden layer with two or more units")
+            raise NotApplicable(
+                "the units of a layer were compared less than twice"
+                if wide
+                else "there is no hidden layer with two or more units"
+            )
         return None
 
     def _twins(self, training: Training, layer: Layer) -> float | None:
