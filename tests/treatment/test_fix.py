@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 HEAD = """
 import torch
@@ -54,6 +55,38 @@ def test_a_forgotten_zero_grad_is_found_and_cured(tmp_path: Path) -> None:
     assert (tmp_path / "fix.patch").read_text() == report["diff"]
     assert "+    optimizer.zero_grad()\n     loss.backward()\n" in str(report["diff"])
     assert "+    optimizer.zero_grad()" in done.stderr.splitlines()
+
+
+ONCE = "\nimport os\nprint('run', os.urandom(4).hex())\n"
+
+
+def shown(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
+    """What the chosen trial's last line was, and that of the program's run under the remedy."""
+    said = "and with the change it is"
+    in_trial = next(line for line in done.stderr.splitlines() if said in line).partition(said)[2]
+    return in_trial.strip(), done.stdout.strip().splitlines()[-1]
+
+
+def test_a_trial_that_left_nothing_behind_is_not_run_again(tmp_path: Path) -> None:
+    done, _ = fix(tmp_path, HEAD.format(lr=0.05, steps=150, zero="pass") + ONCE, "--apply")
+    assert done.returncode == 0, done.stderr
+    in_trial, at_last = shown(done)
+    assert at_last == in_trial
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["train-1", "train-2"]
+
+
+@pytest.mark.parametrize(
+    "save", ["torch.save(loss.item(), 'loss.pt')", "open('loss.txt', 'w').write(str(loss.item()))"]
+)
+def test_a_program_that_writes_files_has_the_last_word(tmp_path: Path, save: str) -> None:
+    done, _ = fix(tmp_path, HEAD.format(lr=0.05, steps=150, zero="pass") + save + ONCE, "--apply")
+    assert done.returncode == 0, done.stderr
+    in_trial, at_last = shown(done)
+    assert at_last != in_trial
+    text, weights = tmp_path / "loss.txt", tmp_path / "loss.pt"
+    saved = float(text.read_text()) if text.exists() else torch.load(weights, weights_only=True)
+    assert saved == float(done.stdout.split()[1])
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["train-1", "train-2"]
 
 
 def test_a_healthy_program_is_left_alone(tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from fallline.treatment import effects
 from fallline.treatment.patient import Patient
 from fallline.treatment.remedies import BY_NAME
 from fallline.watch import script
 from fallline.watch.session import Session
 
 FOLDER = "folder"  # file beside the description in which the trial says where its record is
+EFFECTS = "effects"  # file beside it that is there if the program left anything behind, where that is asked for
 EDITED = "edited.py"  # file beside it that is run in the program's place, under its name and from its folder
 
 
@@ -35,6 +37,8 @@ def main(path: str) -> int:
         spec["name"], spec["root"], spec["budget"], spec["limit"], seconds=spec["seconds"], bars=spec["bars"]
     )
     Path(path).with_name(FOLDER).write_text(str(session.folder))
+    if spec["whole"]:
+        effects.watch(Path(path).with_name(EFFECTS), [session.folder])
     with patient.operate() if spec["remedies"] else nullcontext():
         session.start(sys.argv)
         ending = script.execute(program)

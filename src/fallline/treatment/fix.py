@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import math
 import os
+import shutil
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from fallline.diagnosis.finding import Prescription
+from fallline.treatment import effects
 from fallline.treatment import trial as trials
 from fallline.treatment.remedies import BY_NAME, RARE
 from fallline.treatment.remedies.learning_rate import LearningRate
@@ -83,9 +87,11 @@ def fix(
         try:
             progress("running the program as it is")
             first = Limits(seconds=SECONDS, wall=SECONDS * 4 + trials.GRACE)
-            untreated = list(
-                pool.map(lambda seed: trials.run(program, (), seed, first, root, seed == SEEDS[0], ward.run), SEEDS)
+            running = pool.map(
+                lambda seed: trials.run(program, (), seed, first, root, seed == SEEDS[0], ward.run), SEEDS
             )
+            importlib.import_module("fallline.treatment.edits")  # its parser takes a moment to load
+            untreated = list(running)
             limits = _limits(untreated[0])
             clinic = _Clinic(
                 program, root, limits, untreated, pool, ward, workers, progress, applied and limits.updates is None
@@ -99,6 +105,8 @@ def fix(
                 further = clinic.singles([r for r in candidates(untreated[0]) if (r,) not in tried])
                 chosen, again, written = clinic.choose(further)
                 comparisons, confirmations = comparisons + further, confirmations + again
+            if clinic.whole is not None and (chosen is None or chosen.trial is not clinic.whole[0].trial):
+                _forget(clinic.whole[0].trial)
         except BaseException:  # the pool waits for its trials, so they have to end first
             ward.close()
             raise
@@ -111,14 +119,21 @@ def apply(program: Program, fixed: Fix, root: Path, ward: Ward) -> tuple[Fix, in
     """Run the whole program under what was chosen, its output passed through; also gives its exit status.
 
     An edit of the program's file that has not been run yet is run in its place, and so verified; where it is not as
-    good, the program under the remedies follows.
+    good, the program under the remedies follows. A trial that was that very run, to its end, and left nothing behind
+    but what it printed is not repeated: its output is passed on.
 
     Raises:
         ValueError: nothing was chosen.
     """
     if fixed.best is None:
         raise ValueError("there is nothing to apply: no remedy was chosen")
-    remedies, written = fixed.best.trial.remedies, fixed.rewrite
+    trial, remedies, written = fixed.best.trial, fixed.best.trial.remedies, fixed.rewrite
+    if trial.whole is not None and not trial.whole.acted:
+        sys.stdout.write(trial.whole.printed)
+        sys.stdout.flush()
+        sys.stderr.write(trial.whole.complaint)
+        return fixed, trial.exit
+    _forget(trial)
     full = functools.partial(ward.run, passthrough=True)
     if written is not None and written.untried:
         edited = replace(program, source=written.source)
@@ -127,6 +142,12 @@ def apply(program: Program, fixed: Fix, root: Path, ward: Ward) -> tuple[Fix, in
         if fixed.rewrite is not None and fixed.rewrite.verified:
             return fixed, trial.exit
     return fixed, trials.run(program, remedies, SEEDS[0], Limits(), root, keep=True, start=full).exit
+
+
+def _forget(trial: Trial) -> None:
+    """Remove the record that was kept of a trial which does not stand for the program's run after all."""
+    if trial.whole is not None and trial.run is not None:
+        shutil.rmtree(trial.run.folder, ignore_errors=True)
 
 
 def _judged(written: Rewrite, chosen: Comparison, untreated: Trial, edited: Trial) -> Rewrite:
@@ -220,6 +241,7 @@ class _Clinic:
     progress: Progress
     later: bool  # the edit of the program's file is run when it is applied
     again: list[Comparison] = field(default_factory=list)  # of remedies, with another seed
+    whole: tuple[Comparison, Rewrite] | None = None  # of the first remedy, run as it will be applied
 
     @property
     def cause(self) -> str:
@@ -265,9 +287,14 @@ class _Clinic:
             for number, (remedies, seed) in enumerate(jobs, len(results) + 1):
                 trial = f"trial {number} of {len(results) + len(waiting)}" if seed == SEEDS[0] else "with another seed"
                 self.progress(f"{trial}: {describe(remedies)}")
-            run = functools.partial(self._run, limits=replace(self.limits, bars=self._bars(results)))
+            limits = replace(self.limits, bars=self._bars(results))
+            first = self.later and len(jobs) > 1 and jobs[0][0] is jobs[1][0]  # with both seeds
+            before = self._files() if first else None
+            run = functools.partial(self._first if first else self._run, limits=limits)
             for compared in self.pool.map(run, *zip(*jobs, strict=True)):
                 (results if compared.trial.seed == SEEDS[0] else self.again).append(compared)
+            if first and self.whole is not None:
+                results[-1] = self._held(before)
             if any(map(self.enough, results)):
                 break
             waiting = waiting[sum(seed == SEEDS[0] for _, seed in jobs) :]
@@ -301,6 +328,38 @@ class _Clinic:
         trial = trials.run(self.program, remedies, seed, limits, self.root, start=self.ward.run)
         return trials.compare(self.untreated[SEEDS.index(seed)], trial)
 
+    def _first(self, remedies: tuple[Prescription, ...], seed: int, limits: Limits) -> Comparison:
+        """As :meth:`_run`, but with the first seed as it will be applied: the edited program where there is an edit."""
+        if seed != SEEDS[0]:
+            return self._run(remedies, seed, limits)
+        untreated = self.untreated[0]
+        assert untreated.run is not None
+        written = rewrite(self.program, remedies, untreated.run)
+        program = replace(self.program, source=written.source) if written.untried else self.program
+        live = () if written.untried else remedies
+        trial = trials.run(program, live, seed, limits, self.root, keep=True, start=self.ward.run, whole=True)
+        compared = trials.compare(untreated, replace(trial, remedies=remedies))
+        self.whole = compared, judge(written, compared, compared) if written.untried else written
+        return compared
+
+    def _files(self) -> dict[str, tuple[int, int]] | None:
+        return effects.snapshot({Path.cwd(), Path(self.program.path).absolute().parent}, self.root)
+
+    def _held(self, before: dict[str, tuple[int, int]] | None) -> Comparison:
+        """The edited program's trial, unless it is no better where the remedies are: then that under the remedies."""
+        assert self.whole is not None
+        compared, written = self.whole
+        trial = compared.trial
+        edited = trial.whole is not None and trial.whole.edited
+        if edited and not compared.better and all(c.better for c in self._repeated(trial.remedies)):
+            _forget(trial)
+            self.whole = None
+            return self._run(trial.remedies, SEEDS[0], self.limits)
+        if trial.whole is not None and (before is None or before != self._files()):
+            trial = replace(trial, whole=replace(trial.whole, acted=True))
+            self.whole = replace(compared, trial=trial), written
+        return self.whole[0]
+
     def choose(self, comparisons: Sequence[Comparison]) -> tuple[Comparison | None, list[Comparison], Rewrite | None]:
         """The mildest of the best (or of those that solve it) that is better with every seed, and the edit of that."""
         first = self.untreated[0]
@@ -324,6 +383,8 @@ class _Clinic:
     def _rewrite(self, chosen: Comparison) -> Rewrite:
         untreated = self.untreated[0]
         assert untreated.run is not None
+        if self.whole is not None and chosen is self.whole[0]:
+            return self.whole[1]
         written = rewrite(self.program, chosen.trial.remedies, untreated.run)
         if not written.untried or self.later:
             return written

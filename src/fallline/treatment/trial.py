@@ -66,6 +66,16 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """What the program wrote that was run to its end as it will be applied, and whether it did anything else."""
+
+    printed: str
+    complaint: str  # to standard error
+    acted: bool
+    edited: bool  # a copy of its source, not the live program under remedies
+
+
+@dataclass(frozen=True)
 class Trial:
     """One run of the program under some remedies (none: the program as it is)."""
 
@@ -77,6 +87,7 @@ class Trial:
     seconds: float
     error: str = ""
     last_line: str = ""  # of what the program printed
+    whole: Whole | None = None  # where it may stand for the program's run under what was chosen
 
     @property
     def main(self) -> Training | None:
@@ -115,15 +126,18 @@ def run(
     root: Path,
     keep: bool = False,
     start: Start = alone,
+    whole: bool = False,
 ) -> Trial:
     """Run one trial in a process of its own and read what it recorded.
 
     ``keep``: leave its record under ``root``. ``start``: what runs the process, given a description and a time limit.
+    ``whole``: keep what it printed, and see whether it does anything else.
     """
     spec = {
         "program": program.path, "args": list(program.args), "module": program.module, "seed": seed,
         "remedies": [asdict(r) for r in remedies], "limit": limits.updates, "seconds": limits.seconds,
         "budget": BUDGET, "name": program.name, "bars": limits.bars,
+        "whole": whole,
     }  # fmt: skip
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="fallline-") as folder:
@@ -136,9 +150,11 @@ def run(
         seconds = time.perf_counter() - started
         where = file.with_name(child.FOLDER)
         recorded = read(where.read_text()) if where.is_file() else None
+        acted = file.with_name(child.EFFECTS).exists()
+        kept = Whole(ended.printed, ended.complaint, acted, program.source is not None) if whole else None
     judged = prescribe(diagnose(recorded), recorded) if recorded is not None else None
     last = ended.printed.strip().rpartition("\n")[2][:200]
-    return Trial(tuple(remedies), seed, recorded, judged, ended.status, seconds, ended.complaint[-2000:], last)
+    return Trial(tuple(remedies), seed, recorded, judged, ended.status, seconds, ended.complaint[-2000:], last, kept)
 
 
 def end_loss(trial: Trial, updates: int, most: int | None = None) -> float:
