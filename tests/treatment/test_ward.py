@@ -51,7 +51,7 @@ def trial(folder: Path, program: str, seed: int = 0) -> Path:
     (folder / "train.py").write_text(program)
     spec = {
         "program": str(folder / "train.py"), "args": [], "module": False, "seed": seed, "remedies": [], "limit": None,
-        "seconds": None, "budget": 0.1, "bars": [], "name": "train", "root": str(folder / "runs"),
+        "seconds": None, "budget": 0.1, "bars": [], "name": "train", "root": str(folder / "runs"), "whole": False,
     }  # fmt: skip
     path = folder / "spec.json"
     path.write_text(json.dumps(spec))
