@@ -374,6 +374,21 @@ def test_its_right_twin(watched: Watched, name: str) -> None:
     assert titles(watched(lambda: program(True)), code) == []
 
 
+def test_a_prediction_without_dimensions_is_recorded(watched: Watched) -> None:
+    w = torch.zeros(3, requires_grad=True)
+
+    def program() -> None:
+        optimizer = torch.optim.SGD([w], lr=0.01)
+        for _ in range(5):
+            optimizer.zero_grad()
+            F.mse_loss(torch.ones(3) @ w, torch.tensor(2.0)).backward()
+            optimizer.step()
+
+    run = watched(program)
+    assert run.meta.get("fault") is None
+    assert run.sights[0].detail["prediction"]["shape"] == []
+
+
 @pytest.mark.parametrize("recurrent", [False, True])
 def test_one_network_for_each_sample_is_no_sequence(watched: Watched, recurrent: bool) -> None:
     """As many calls as the loss has samples, each of another number of rows; nothing flows from one to the next."""

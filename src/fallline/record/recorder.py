@@ -390,8 +390,8 @@ class Recorder:
             sight["inputs"] = [
                 {"layer": self.catalog.layer(call.weight), **features} for call, features in batch.inputs(graph)
             ]
-            if "prediction" in sight:
-                sight["turned"] = batch.turned(graph, sight["prediction"]["shape"][0])
+            shape = sight["prediction"]["shape"] if "prediction" in sight else ()
+            sight |= {"turned": batch.turned(graph, shape[0])} if shape else {}
         return sight
 
     def _look_at_curvature(self, loss: Tensor) -> None:

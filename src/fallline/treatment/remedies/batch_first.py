@@ -17,8 +17,8 @@ from fallline.treatment.remedies.pool_states import RECURRENT
 class BatchFirst:
     """Read the first dimension of a recurrent network's input as the batch: by default it is time.
 
-    With the two exchanged, the samples of a batch are steps of one sequence, and the last step of ``states[:, -1]`` is
-    the last of the sequence's parts that stand beside it: nothing fails, and nothing is learned.
+    With the two exchanged, the samples of a batch are the steps of one sequence, and ``states[:, -1]`` is the state at
+    one time step of each, not at the end of its sequence: nothing fails, and hardly anything is learned.
     """
 
     name: str = "batch-first"
@@ -34,9 +34,8 @@ class BatchFirst:
         """Before each forward pass."""
 
         def turn(module: nn.Module) -> None:
-            for layer in module.modules():
-                if isinstance(layer, nn.RNNBase):
-                    layer.batch_first = True
+            if isinstance(module, nn.RNNBase):
+                module.batch_first = True
 
         patient.before_forward(turn)
 
