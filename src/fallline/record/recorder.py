@@ -45,7 +45,7 @@ SPARE = 2**24  # entries of memory kept for the next copies of the parameters
 UNITS = 256  # longer vectors are not searched for equal entries
 ROUNDED = 1e-5  # of the largest: entries of a vector that are equal but for rounding, which the lanes of a CPU do apart
 CAREFUL = 50  # updates at the start that are looked at more closely
-TOGETHER = 16  # updates handed over at once, and four times as many where their losses are on a device
+TOGETHER = 64  # updates handed over at once
 
 Hook = Callable[..., Any]
 
@@ -108,8 +108,9 @@ class Recorder:
         self._inside = False
         self._began: float | None = None
         self._last_loss: Any = math.nan
-        self._until = 0  # updates before this one need no decision: of each, only what its row holds is taken
-        self._key = 0  # the optimizer that is stepping meanwhile
+        # updates before this one need no decision: of each, only what its row holds is taken; the optimizer that is
+        # stepping meanwhile; the first of them, and the seconds spent on it, which stand for the others
+        self._until, self._key, self._timed, self._each = 0, 0, 0, 0.0
         # the update under way
         self._losses = Losses()
         self._schedule = Schedule(budget)
@@ -146,6 +147,7 @@ class Recorder:
     def release(self) -> None:
         """Remove everything that was put in place; :meth:`start` puts it back."""
         self._labels.leave()
+        self._until = 0
         while self._undo:
             self._undo.pop()()
 
@@ -199,7 +201,7 @@ class Recorder:
         where = traceback.extract_tb(error.__traceback__)[-1]
         self.fault = f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})"
         self.store.event(self.step, "fault", message=self.fault)
-        self._sample = None
+        self._sample, self._until = None, 0
 
     # -- backward ----------------------------------------------------------------------------------------------------
 
@@ -216,10 +218,10 @@ class Recorder:
         return self._thread == here
 
     def _backward(self, original: Hook, tensors: Any, *args: Any, **kwargs: Any) -> Any:
-        if not self._listening():
-            return original(tensors, *args, **kwargs)
         handles = None
-        if self.step >= self._until or not self._guard(self._ordinary, tensors):
+        if self.step >= self._until or not self._ordinary(tensors):
+            if not self._listening():
+                return original(tensors, *args, **kwargs)
             self._until = 0
             handles = self._guard(self._before_backward, tensors)
             if not self._stepped:
@@ -238,14 +240,22 @@ class Recorder:
 
     def _ordinary(self, loss: Any) -> bool:
         """Keep the value of a loss that nothing has to be decided by, as :meth:`_before_backward` would."""
-        if type(loss) is not Tensor or self._scaled is not None or loss.numel() != 1 or not loss.is_cpu:
-            return False
-        value = loss.item()
-        if not value < self._lookout.limit:
-            return False
-        self._losses.add(value)
-        self._unheard.append(value)
-        self._inquiry.seen = weakref.ref(loss)
+        start = self.clock() if self.step == self._timed else 0.0
+        try:
+            if type(loss) is not Tensor or self._inside or threading.get_ident() != self._thread or _transforming():
+                return False
+            if self._scaled is not None or not loss.is_cpu or loss.numel() != 1:
+                return False
+            value = loss.item()
+            if not value < self._lookout.limit:
+                return False
+            self._losses.add(value)
+            self._unheard.append(value)
+            self._inquiry.seen = weakref.ref(loss)
+        except Exception as error:  # the training must go on whatever happens here
+            self._give_up(error)
+        if start:
+            self._each += self.clock() - start
         return True
 
     def _grad(self, original: Hook, outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
@@ -505,18 +515,27 @@ class Recorder:
     # -- optimizer steps -----------------------------------------------------------------------------------------------
 
     def _before_any_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        careful = self._sample is not None or self.step < CAREFUL or not self._guard(self._fine, optimizer)
-        if careful and self._in_thread():
+        if self.step < self._until and self._fine(optimizer):
+            return
+        if self._in_thread():
             self._until = 0
             self._guard(self._before_step, optimizer, args, kwargs)
 
     def _fine(self, optimizer: Optimizer) -> bool:
         """Whether the one gradient that is read of a known optimizer is finite."""
-        known = self._inquiry.read.get(id(optimizer))
-        if known is None or known[0]() is not optimizer or (parameter := known[1]()) is None:
-            return False
-        gradient, self._key = parameter.grad, known[2]
-        return gradient is not None and (self._broken or not gradient.is_cpu or cmath.isfinite(_sum(gradient)))
+        start = self.clock() if self.step == self._timed else 0.0
+        try:
+            known = self._inquiry.read.get(id(optimizer))
+            if known is None or known[0]() is not optimizer or (parameter := known[1]()) is None:
+                return False
+            gradient, self._key = parameter.grad, known[2]
+            if gradient is None or not (self._broken or not gradient.is_cpu or cmath.isfinite(_sum(gradient))):
+                return False
+        except Exception as error:  # the training must go on whatever happens here
+            self._give_up(error)
+        if start:
+            self._each += self.clock() - start
+        return True
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._stepped = True
@@ -592,10 +611,11 @@ class Recorder:
         if not self._in_thread():
             return
         if self.step + 1 < self._until:
-            self._guard(self._pass, optimizer)
+            self._pass(optimizer)
             self._inquiry.calls.clear()
             return
         self._guard(self._after_step, optimizer)
+        self._timed, self._each = self.step, 0.0
         self._inquiry.calls.clear()
         if self.limit is not None or self.seconds is not None or self.race:
             self._stop_if_enough()
@@ -619,35 +639,42 @@ class Recorder:
         self._finish(key, _rate(optimizer))
 
     def _note_row(self, optimizer: int, rate: float) -> float:
-        """Keep what the row of this update holds; returns the seconds of training so far."""
+        """Keep what the row of this update holds; returns the time."""
         now = self.clock()
-        began = self._began if self._began is not None else now
+        if self._began is None:
+            self._began = now
         loss, count = self._losses.take()
         if count:
             self._last_loss = loss
-        self._rows.append((self.step, optimizer, self._last_loss, rate, count, now - began))
-        return now - began
+        self._rows.append((self.step, optimizer, self._last_loss, rate, count, now - self._began))
+        return now
 
     def _pass(self, optimizer: Optimizer) -> None:
         """Close an update after which nothing has to be decided."""
-        self._note_row(self._key, _rate(optimizer))
-        self._schedule.last[self._key] = self.step
-        self.step += 1
-        if (now := self.clock()) >= self._settled + FLUSH_SECONDS:
-            self._settle(now)
-            self._until = self._undecided()
+        try:
+            now = self._note_row(self._key, _rate(optimizer))
+            self._schedule.last[self._key] = self.step
+            if self.step == self._timed:
+                self._each += self.clock() - now
+            self.spent += self._each
+            self.step += 1
+            if now >= self._settled + FLUSH_SECONDS:
+                self._guard(self._settle, now)
+                self._until = self._undecided()
+        except Exception as error:  # the training must go on whatever happens here
+            self._give_up(error)
 
     def _finish(self, optimizer: int, rate: float) -> None:
         """Close the update: write its rows and decide how the next ones are measured."""
-        elapsed, now = self._note_row(optimizer, rate), self.clock()
+        now = self._note_row(optimizer, rate)
+        assert self._began is not None
         if self.race:
             self.race.note(self._last_loss)
-        together = TOGETHER * (4 if isinstance(self._last_loss, Tensor) else 1)
-        if len(self._rows) >= together or self._sample is not None or now >= self._settled + FLUSH_SECONDS:
+        if len(self._rows) >= TOGETHER or self._sample is not None or now >= self._settled + FLUSH_SECONDS:
             self._settle(now)
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
-        dense = self._schedule.dense(self._sample is not None, optimizer, self.step, self.spent, elapsed)
+        dense = self._schedule.dense(self._sample is not None, optimizer, self.step, self.spent, now - self._began)
         if dense or self._sample is not None:
             (self._inquiry.calls.search if dense else self._inquiry.calls.settle)()
         self._sample = Sample() if dense else None
