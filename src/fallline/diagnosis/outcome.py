@@ -101,7 +101,7 @@ def judge(training: Training) -> Outcome:
     below = (trivial - half.mean()) / (half.std() / math.sqrt(len(half)) + 1e-300) if trivial and finite else 0.0
     # an update that searches along its line may arrive with the first: where it arrived, nothing tells then
     flat = _flat(loss) and not (trivial is None and training.optimizer.kind == "LBFGS")
-    unsure = bool(trivial) and _unsure(training, 1 - last / (trivial or 1.0))
+    unsure = trivial is not None and _unsure(training, 1 - last / trivial, float(tail.std()) / trivial / tenth**0.5)
     return Outcome(len(loss), first, last, trivial, meaning, finite, flat, float(below), contested, unsure)
 
 
@@ -114,12 +114,12 @@ def _pessimist(training: Training) -> Outcome:
     )  # fmt: skip
 
 
-def _unsure(training: Training, explained: float) -> bool:
+def _unsure(training: Training, explained: float, noise: float) -> bool:
     """Whether a regression may have learned, for all that is known of its targets: they vary from batch to batch.
 
     On the same batch the gain over a constant is known better than on different ones: its standard error over N targets
     is 2 sd(prediction) sd(target) / √N. Where different batches leave room for a training that learned, it is enough
-    that the same ones do not exclude it; else they must show it.
+    that the same ones do not exclude it; else they must show it. ``noise`` is the standard error of the last losses.
     """
     loss, steps = training.loss, training.steps["step"]
     sights = [(s, int(np.searchsorted(steps, step))) for step, s in training.sighted if s["kind"] == "mse"]
@@ -142,7 +142,8 @@ def _unsure(training: Training, explained: float) -> bool:
     count, constant, spread, at = (np.array(column, dtype=float) for column in zip(*late, strict=True))
     gain = float((count * (constant - loss[at.astype(int)])).sum() / count.sum())
     doubt = 2 * math.sqrt(float((count * spread * constant).sum())) / float(count.sum())
-    vague = explained + 2 * variances.std() / math.sqrt(len(variances)) / variances.mean() > LEARNED
+    known = variances.std() / math.sqrt(len(variances)) / variances.mean()
+    vague = explained + 2 * math.hypot(known, noise) > LEARNED
     return bool(gain + (2 if vague else -2) * doubt > NOTHING * constant.mean())
 
 

@@ -30,6 +30,7 @@ class LearningRateTooLow:
     early: float = 0.2  # of the updates, after which …
     throttle: float = 0.01  # … a schedule has left less than this of the rate …
     reached: float = 0.8  # … in a training that has not explained this share
+    sure: float = 2.0  # standard errors of that gain where a training has learned what the noise hides
     open: float = 0.30  # a training that explained more than this is on its way, unless it …
     way: float = 0.60  # … explained no more than this, …
     crept: float = 0.10  # … the weights moved less than this, …
@@ -49,14 +50,18 @@ class LearningRateTooLow:
             raise NotApplicable(f"fewer than {self.least} updates were recorded, and they do not tell")
         return None
 
-    def _goes_on(self, training: Training, gain: float) -> bool:
-        """Whether the second half of the updates still gains much of what the first gained: else the end is a floor."""
+    def _goes_on(self, training: Training, gain: float, sure: float = 0.0) -> bool:
+        """Whether the second half of the updates still gains much of what the first gained: else the end is a floor.
+
+        ``sure``: standard errors by which it must gain.
+        """
         loss = training.loss
         part = max(1, len(loss) // 10)
+        noise = float(loss[-part:].std()) * (2 / part) ** 0.5
         start, middle, end = (
             float(np.median(loss[at : at + part])) for at in (0, len(loss) // 2 - part // 2, len(loss) - part)
         )
-        return middle - end > gain * (start - middle)
+        return middle - end > max(gain * (start - middle), sure * noise)
 
     def _judge(self, training: Training) -> Finding | None:
         outcome = judge(training)
@@ -152,6 +157,8 @@ class LearningRateTooLow:
         if outcome.explained >= self.open:
             slow = slow and moved < self.crept and straight >= self.along
         if outcome.explained > self.begun and not self._goes_on(training, self.gain):
+            return None
+        if moved >= self.still and not outcome.idle and not self._goes_on(training, self.gain, self.sure):
             return None
         left = float(np.median(gradient[-max(3, len(gradient) // 5) :]))  # a single batch's may be small by chance
         flows = left >= self.gradient * float(gradient.max())
