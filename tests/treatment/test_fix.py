@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import torch
@@ -97,6 +98,27 @@ def test_a_healthy_program_is_left_alone(tmp_path: Path) -> None:
     assert report["diff"] is None
     assert not report["diff_verified"]
     assert "left alone" in done.stderr
+
+
+def test_of_two_trainings_the_one_that_fails_is_treated(tmp_path: Path) -> None:
+    first = HEAD.format(lr=0.05, steps=150, zero="optimizer.zero_grad()")
+    second = """
+        other = torch.optim.SGD(model.parameters(), lr=3.0)
+        for step in range(100):
+            other.zero_grad()
+            again = nn.functional.mse_loss(model(x), 2 * y)
+            again.backward()
+            other.step()
+        print("again", again.item())
+    """
+    done, report = fix(tmp_path, first + dedent(second), "--apply")
+    assert done.returncode == 0, done.stderr
+    assert report["chosen"] == [{"name": "learning-rate", "args": {"factor": 0.01, "lr": 0.03, "only": 1}}]
+    assert "instead of lr=3 in training 2 of 2" in str(report["change"])
+    alone = subprocess.run([sys.executable, "-c", first], capture_output=True, text=True, check=True)
+    at_first, at_last = done.stdout.splitlines()
+    assert at_first == alone.stdout.strip()
+    assert float(at_last.split()[1]) < 0.3
 
 
 @pytest.mark.slow

@@ -377,6 +377,7 @@ DOMAINS: dict[str, tuple[Loss, str]] = {
         "logsoftmax",
     ),
     "acos": (lambda model, x, y: torch.acos(4 * model(x)).mean(), "acos"),
+    "xlogy": (lambda model, x, y: torch.xlogy(model(x), 0 * y).mean(), "xlogy"),
 }
 
 

@@ -23,7 +23,7 @@ from fallline.record import evaluation, kept, names, places, replay
 from fallline.record import graph as autograd
 from fallline.record.calls import Call, Calls
 from fallline.record.catalog import Catalog
-from fallline.record.operations import SINGULAR
+from fallline.record.operations import EDGED, SINGULAR
 from fallline.record.replay import Origin, Slope, Tracer
 from fallline.record.store import Store
 
@@ -63,7 +63,8 @@ class Inquiry:
         loss = self.seen() if self.seen is not None else None
         graph = autograd.read(loss) if loss is not None else None
         if not self._again(detail, backward=True) and loss is not None and graph is not None:
-            singular = [node for node in graph.nodes if _singular(node)]
+            singular = sorted(filter(_singular, graph.nodes), key=lambda node: autograd.op_name(node) in EDGED)
+            detail["suspects"] = list(dict.fromkeys(autograd.op_name(node) for node in reversed(singular)))
             self._ask(step, loss, singular[-1:], detail)
         self._keep(step, detail)
 

@@ -25,6 +25,7 @@ SINGULAR = frozenset(
         "cdist exp tan logit xlogy"
     ).split()
 )
+EDGED = frozenset(("sqrt", "pow", "acos", "asin"))  # those with a value where they have no slope
 # Operations that multiply data by a weight: the names under which their inputs are saved for backward.
 LAYERS: dict[str, tuple[str, ...]] = {
     "mm": ("self", "mat2"), "bmm": ("self", "mat2"), "mv": ("self", "vec"), "addmm": ("self", "mat1", "mat2"),

@@ -92,6 +92,7 @@ def fix(
             )
             importlib.import_module("fallline.treatment.edits")  # its parser takes a moment to load
             untreated = list(running)
+            untreated = [replace(trial, ill=untreated[0].failing) for trial in untreated]
             limits = _limits(untreated[0])
             clinic = _Clinic(
                 program, root, limits, untreated, pool, ward, workers, progress, applied and limits.updates is None
@@ -317,9 +318,14 @@ class _Clinic:
         if not any(c.better for c in results):
             return ()
         whole = results[0].updates
+        main = self.untreated[0].main
+        start = int(main.steps["step"][0]) if main is not None else 0
         ahead = [self.untreated[0], *(c.trial for c in results if not c.lost)]
         return tuple(
-            (updates, statistics.median(trials.end_loss(t, updates) for t in ahead) + trials.CLEARLY * results[0].scale)
+            (
+                start + updates,
+                statistics.median(trials.end_loss(t, updates) for t in ahead) + trials.CLEARLY * results[0].scale,
+            )
             for updates in (whole // 4, whole // 2)
             if updates >= RUNG
         )

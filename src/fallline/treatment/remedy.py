@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Protocol
 
 from fallline.diagnosis.finding import Finding, Prescription
 from fallline.record.run import Run
 from fallline.treatment.patient import Patient
+
+
+def failing(finding: Finding, run: Run) -> int | None:
+    """The number of the training in which a finding stands, of several that come one after the other; else None."""
+    spans = [(int(t.steps["step"][0]), int(t.steps["step"][-1])) for t in run.trainings]
+    apart = len(spans) > 1 and all(a[1] < b[0] for a, b in itertools.pairwise(spans))
+    if not apart or finding.steps is None:
+        return None
+    at = finding.steps[0]
+    return next((number for number, (first, last) in enumerate(spans) if first <= at <= last), None)
 
 
 class Remedy(Protocol):

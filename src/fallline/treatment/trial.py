@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from fallline.record.race import tail
 from fallline.record.run import Run, Training, read
 from fallline.treatment import child
 from fallline.treatment.prescribe import prescribe
+from fallline.treatment.remedy import failing
 from fallline.treatment.ward import Ending, alone
 
 BUDGET = 0.10  # a trial may measure more often than a normal run: evidence is its purpose
@@ -88,12 +89,21 @@ class Trial:
     error: str = ""
     last_line: str = ""  # of what the program printed
     whole: Whole | None = None  # where it may stand for the program's run under what was chosen
+    ill: int | None = None  # the number of the training that the program as it is fails in; None: the longest
 
     @property
     def main(self) -> Training | None:
-        """The training that made most updates."""
+        """The training that is held against the others'."""
         trainings = self.run.trainings if self.run is not None else ()
+        if self.ill is not None:
+            return trainings[self.ill] if self.ill < len(trainings) else None
         return max(trainings, key=lambda t: len(t.loss), default=None)
+
+    @property
+    def failing(self) -> int | None:
+        """The number of the training in which the first finding stands, of several that come one after the other."""
+        findings = self.diagnosis.findings if self.diagnosis is not None else ()
+        return failing(findings[0], self.run) if findings and self.run is not None else None
 
     @property
     def told(self) -> tuple[str, float] | None:
@@ -248,6 +258,7 @@ def _since_spikes(untreated: Trial, updates: int) -> int | None:
 
 def compare(untreated: Trial, trial: Trial) -> Comparison:
     """Hold a trial against the untreated program."""
+    trial = replace(trial, ill=untreated.ill)
     base, other = untreated.main, trial.main
     lengths = [len(t.loss) for t in (base, other) if t is not None and len(t.loss)]
     whole = trial.exit != 0 or not MORE.isdisjoint(remedy.name for remedy in trial.remedies)

@@ -61,7 +61,7 @@ class LearningRateTooLow:
         start, middle, end = (
             float(np.median(loss[at : at + part])) for at in (0, len(loss) // 2 - part // 2, len(loss) - part)
         )
-        return middle - end > max(gain * (start - middle), sure * noise)
+        return bool(middle - end > max(gain * (start - middle), sure * noise))
 
     def _judge(self, training: Training) -> Finding | None:
         outcome = judge(training)

@@ -24,7 +24,7 @@ DOMAINS: dict[str, tuple[float | None, float | None]] = {  # of each operation i
     **dict.fromkeys(("sqrt", "rsqrt", "log", "log2", "log10", "pow"), (LEAST, None)),
     "log1p": (LEAST - 1, None),
     "exp": (None, MOST),
-    **dict.fromkeys(DIVISIONS, (LEAST, None)),
+    **dict.fromkeys((*DIVISIONS, "xlogy"), (LEAST, None)),
     **dict.fromkeys(("acos", "asin", "atanh"), (WITHIN - 1, 1 - WITHIN)),
     "mul": (-HUGE, HUGE),
     "softmax": (-HUGE, None), "logsoftmax": (-HUGE, None),
@@ -47,17 +47,21 @@ class KeepDomain:
         """Where the operation is known, and has such a domain."""
         event = next(run.events_of("non-finite"), None)
         detail = event.detail if event is not None else {}
-        operation = str(detail.get("operation") or detail.get("suspect", ""))
-        if operation not in DOMAINS or detail.get("origin") in ("data", "parameter"):
+        operations = detail.get("suspects") or [detail.get("operation") or detail.get("suspect")]
+        if detail.get("origin") in ("data", "parameter"):
             return []
-        return [Prescription(self.name, {"operation": operation}, f"{_bounds(operation)} in {operation}")]
+        return [
+            Prescription(self.name, {"operation": operation}, f"{_bounds(operation)} in {operation}")
+            for operation in operations
+            if operation in DOMAINS
+        ]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """By surgery on every call of the operation; what is masked by infinity goes through several."""
         for operation in MASKS if args["operation"] in MASKS else (args["operation"],):
             low, high = DOMAINS[operation]
             inside = _from_zero if operation in DIVISIONS else functools.partial(torch.clamp, min=low, max=high)
-            places = {"div": (1,), "mul": (0, 1)}.get(operation, (0,))
+            places = {"div": (1,), "xlogy": (1,), "mul": (0, 1)}.get(operation, (0,))
             patient.surgery.on(
                 dict.fromkeys(CALLED.get(operation, (operation,)), functools.partial(_kept, inside, places))
             )
@@ -67,6 +71,12 @@ class KeepDomain:
         operation = args["operation"]
         if operation in DIVISIONS:
             return f"Write a / b.clamp(min={LEAST:g}) for a / b where b can be 0, or mask before dividing."
+        if operation == "xlogy":
+            values = f"log_prob(y.clamp({WITHIN:g}, 1 - {WITHIN:g}))"
+            return (
+                f"a log b is infinite where b is 0 and a is not: write torch.xlogy(a, b.clamp(min={LEAST:g})), or "
+                f"{values} where it stands in a distribution."
+            )
         if operation == "pow":
             return f"Write x.clamp(min={LEAST:g}) ** p for x ** p."
         if operation in MASKS:

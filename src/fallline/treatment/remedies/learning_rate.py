@@ -12,6 +12,7 @@ from torch.optim.optimizer import Optimizer
 from fallline.diagnosis.finding import Finding, Prescription, text
 from fallline.record.run import Run
 from fallline.treatment.patient import Patient
+from fallline.treatment.remedy import failing
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class LearningRate:
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """Doses in the direction the finding asks for, the smallest change first."""
-        lr = _rate(run)
+        only = failing(finding, run)
+        lr = _rate(run, only)
         born = finding.code == "dead-units" and finding.evidence.get("from_start")
         if lr == 0 or born:  # no factor changes it, or what was dead before any update
             return []
@@ -41,7 +43,7 @@ class LearningRate:
             factors = [10.0, 100.0] if finding.code != "ill-conditioned" else [3.0, 10.0]
         else:
             factors = [0.1, 0.01]
-        return [_dose(f, lr, limit) for f in factors]
+        return [_dose(f, lr, limit, only) for f in factors]
 
     def further(self, taken: Prescription, other: Prescription) -> Prescription | None:
         """Two doses in the same direction as one."""
@@ -49,22 +51,26 @@ class LearningRate:
         if (first > 1) != (second > 1):
             return None
         rate = taken.args["lr"]
-        return _dose(first * second, math.nan if rate is None else rate / first, None)
+        return _dose(first * second, math.nan if rate is None else rate / first, None, taken.args.get("only"))
 
     def faster(self, run: Run) -> list[Prescription]:
         """Larger rates for a training that is on its way, and not there yet."""
-        return [_dose(factor, _rate(run), None) for factor in (3.0, 10.0)]
+        return [_dose(factor, _rate(run, None), None, None) for factor in (3.0, 10.0)]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Scale the rate around every step, so that schedules keep their shape, or the gradient of updates by hand."""
-        factor = float(args["factor"])
+        factor, only = float(args["factor"]), args.get("only")
+
+        def treated(optimizer: Optimizer) -> list[dict[str, Any]]:
+            chosen = patient.optimizers if only is None else patient.optimizers[only : only + 1]
+            return optimizer.param_groups if any(known() is optimizer for known in chosen) else []
 
         def scale(optimizer: Optimizer) -> None:
-            for group in optimizer.param_groups:
+            for group in treated(optimizer):
                 group["lr"] = group["lr"] * factor
 
         def restore(optimizer: Optimizer) -> None:
-            for group in optimizer.param_groups:
+            for group in treated(optimizer):
                 group["lr"] = group["lr"] / factor
 
         def shrink(parameters: list[torch.Tensor]) -> None:
@@ -78,18 +84,21 @@ class LearningRate:
         """The new number."""
         if args["lr"] is None:
             return f"Multiply the learning rate of your update by {args['factor']:g}."
-        training = run.trainings[0].optimizer
+        only = args.get("only")
+        training = run.trainings[only or 0].optimizer
         line = f"torch.optim.{training.kind}(…, lr={args['lr']:g})"
-        return f"{line}  # instead of lr={_rate(run):g}; a schedule keeps its shape"
+        which = f" in training {only + 1} of {len(run.trainings)}" if only is not None else ""
+        return f"{line}  # instead of lr={_rate(run, only):g}{which}; a schedule keeps its shape"
 
 
-def _dose(factor: float, lr: float, limit: float | None) -> Prescription:
+def _dose(factor: float, lr: float, limit: float | None, only: int | None) -> Prescription:
     args = {"factor": _short(factor), "lr": _short(factor * lr) if math.isfinite(lr) else None}
-    return Prescription(LearningRate.name, args, _why(factor, lr, limit))
+    return Prescription(LearningRate.name, args | ({"only": only} if only is not None else {}), _why(factor, lr, limit))
 
 
-def _rate(run: Run) -> float:
-    rates = [float(r) for t in run.trainings for r in t.steps["lr"] if math.isfinite(r)]
+def _rate(run: Run, only: int | None) -> float:
+    trainings = run.trainings if only is None else run.trainings[only : only + 1]
+    rates = [float(r) for t in trainings for r in t.steps["lr"] if math.isfinite(r)]
     return max(rates) if rates else math.nan
 
 
