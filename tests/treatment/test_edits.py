@@ -407,6 +407,17 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -    loss = torch.sqrt(model(x) - y).mean()
 +    loss = torch.sqrt((model(x) - y).clamp(min=1e-08)).mean()
 """),
+    "the logarithm of a softmax": (
+        at_loop("F.mse_loss(model(x), y)", "-torch.log(torch.softmax(model(x), dim=1))[:, 0].mean()"), "log-space", {},
+        """
+-    loss = -torch.log(torch.softmax(model(x), dim=1))[:, 0].mean()
++    loss = -F.log_softmax(model(x), dim=1)[:, 0].mean()
+"""),
+    "the logarithm of a sigmoid": (
+        at_loop("F.mse_loss(model(x), y)", "-model(x).sigmoid().log().mean()"), "log-space", {}, """
+-    loss = -model(x).sigmoid().log().mean()
++    loss = -F.logsigmoid(model(x)).mean()
+"""),
     "an angle": (at_loop("F.mse_loss(model(x), y)", "model(x).acos().mean()"), "keep-domain", {"operation": "acos"}, """
 -    loss = model(x).acos().mean()
 +    loss = model(x).clamp(min=-0.999999, max=0.999999).acos().mean()
@@ -468,6 +479,8 @@ UNCLEAR: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "two roots": (
         at_loop("model(x), y", "x.sqrt(), y.sqrt()"), "keep-domain", {"operation": "sqrt"}, "which sqrt"),
     "a division": (at_loop("model(x), y", "x / y, y"), "keep-domain", {"operation": "div"}, "several ways"),
+    "a logarithm of what came before": (
+        at_loop("F.mse_loss(model(x), y)", "-torch.log(p).mean()"), "log-space", {}, "far from the exponential"),
     "cleared elsewhere": (USUAL, "use-gradient", {"order": "cleared"}, "what clears"),
     "no recurrent layer": (USUAL, "batch-first", {}, "where the recurrent layer"),
     "numbers of classes": (USUAL, "match-loss", {"way": "classes"}, "another shape"),

@@ -165,6 +165,7 @@ def test_what_leads_the_result_back_overdoes_it(record: Record) -> None:
     assert not _overdone(base, cured, after(0.4, "r2 0.33", one, two))  # the noise of a test set
     assert not _overdone(base, cured, after(0.4, "r2 0.50", one, two))
     assert not _overdone(base, cured, after(0.4, "loss 0.14", one, two))  # another number
+    assert _overdone(base, cured, after(0.78, "r2 0.50", one, two))  # hardly any lower
     assert not _overdone(base, cured, after(0.4, "r2 0.14", two))  # another remedy, not one more
     assert not _overdone(base, after(2.3, "r2 0.34", one), after(0.4, "r2 0.14", one, two))  # which was no cure
 

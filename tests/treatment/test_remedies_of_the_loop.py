@@ -407,6 +407,58 @@ def test_an_argument_stays_in_its_domain(case: str, watched: Callable[..., Run])
     assert all(torch.isfinite(p.grad).all() for p in fresh.parameters() if p.grad is not None)
 
 
+LOGARITHMS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
+    "softmax": (lambda z: z.softmax(0).log(), lambda z: F.log_softmax(z, 0)),
+    "base two": (lambda z: F.softmax(z, dim=1).log2(), lambda z: F.log_softmax(z, 1) / math.log(2)),
+    "an entry": (lambda z: -torch.log(torch.softmax(z, 1)[range(8), [0] * 8]), lambda z: -F.log_softmax(z, 1)[:, 0]),
+    "sigmoid": (lambda z: torch.log(torch.sigmoid(z)), F.logsigmoid),
+    "one minus": (lambda z: (1 - z.sigmoid()).log(), lambda z: F.logsigmoid(-z)),
+    "by hand": (lambda z: torch.log(z.exp() / z.exp().sum(1, keepdim=True)), lambda z: F.log_softmax(z, 1)),
+    "all": (lambda z: z.exp().sum().log(), lambda z: z.flatten().logsumexp(0)),
+    "plus one": (lambda z: torch.log(1 + z.exp()), F.softplus),
+    "log1p": (lambda z: z.exp().log1p(), F.softplus),
+    "of something else": (lambda z: (z.square() + 1).log(), lambda z: (z.square() + 1).log()),
+    "one more than a sum": (lambda z: torch.log(2 + z.exp()), lambda z: torch.log(2 + z.exp())),
+}
+
+
+@pytest.mark.parametrize("case", LOGARITHMS)
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+def test_logarithms_are_taken_in_one_step(case: str, scale: float) -> None:
+    plain, stable = LOGARITHMS[case]
+    generator = torch.Generator().manual_seed(0)
+    z = (scale * torch.randn(8, 3, generator=generator, dtype=torch.float64)).requires_grad_()
+    patient = Patient()
+    BY_NAME["log-space"].apply(patient, {})
+    with patient.operate():
+        value = plain(z)
+        (gradient,) = torch.autograd.grad(value.sum(), z)
+    expected = stable(z)
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected.sum(), z)[0], equal_nan=True)
+    if scale == 1.0:
+        torch.testing.assert_close(value, plain(z))
+
+
+@pytest.mark.parametrize(("loss", "found"), [
+    (lambda model, x, y: -torch.log(torch.softmax(1e5 * model(x), 1)).mean(), [{}]),
+    (lambda model, x, y: torch.log(F.relu(model(x))).mean(), []),
+])  # fmt: skip
+def test_log_space_is_proposed_where_an_exponential_is(
+    loss: Loss, found: list[dict[str, Any]], watched: Callable[..., Run]
+) -> None:
+    model, (x, y) = Open(), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-12)
+
+    def train() -> None:
+        loss(model, x, y).backward()
+        optimizer.step()
+
+    proposed = BY_NAME["log-space"].propose(Finding("non-finite", "error", "", "", "", ""), watched(train))
+    assert [proposal.args for proposal in proposed] == found
+    assert all("F.log_softmax(z, dim)" in BY_NAME["log-space"].change({}, watched(train)) for _ in proposed)
+
+
 def test_the_optimizer_divides_as_before() -> None:
     weights = []
     for name in ("", "keep-domain"):

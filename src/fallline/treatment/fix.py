@@ -34,6 +34,7 @@ PATIENCE = 100.0  # seconds after which no further one is begun
 PAIRS = 4  # combinations of two
 AMENDS = 2  # remedies against what another one that cleared the cause broke
 HEALTHY = 4  # further ones that are tried once nothing is found any more under one
+ADDED = 0.02  # of the scale, by which a remedy that is added to others must lower the loss
 BACK = 0.1  # of the way that a remedy led what the program says last: what one more takes of it back, it overdoes
 SEEDS = (0, 1)
 RUNG = 20  # least updates after which a trial may be given up
@@ -189,20 +190,33 @@ def _further(best: Comparison) -> list[tuple[Prescription, ...]]:
             found += [tuple(r for r in more if r is not None)] if None not in more else []
         elif remedy.name not in names | LAST and all({name, remedy.name} not in RIVALS for name in names):
             found.append((*taken, remedy))
-    rival = any(name == RATE.name or {name, RATE.name} in RIVALS for name in names)
+    rival = RATE.name in names or any({name, RATE.name} in RIVALS for name in names)
     if not best.better or best.healthy or run is None or rival:
         return found
     return [*found[: PAIRS - 2], *((*taken, faster) for faster in RATE.faster(run))]
 
 
+def _faster(best: Comparison) -> list[tuple[Prescription, ...]]:
+    """A remedy that raised the learning rate, not far enough yet, with still larger ones."""
+    taken, run = best.trial.remedies, best.trial.run
+    if not best.raised or best.enough or run is None:
+        return []
+    doses = [[RATE.further(r, dose) if r.name == RATE.name else r for r in taken] for dose in RATE.faster(run)]
+    return [tuple(r for r in more if r is not None) for more in doses if None not in more]
+
+
 def _overdone(untreated: Trial, shorter: Comparison, longer: Comparison) -> bool:
-    """Whether remedies added to others take back what those did to the number that the program says last.
+    """Whether remedies added to others do little more, or take back what those did to the number that is said last.
 
     The loss they lower is that of the training samples alone, and so may be overfitted.
     """
     said = [trial.told for trial in (untreated, shorter.trial, longer.trial)]
     added = {r.name for r in shorter.trial.remedies} < {r.name for r in longer.trial.remedies}
-    if not added or not shorter.better or None in said or len({told[0] for told in said if told}) > 1:
+    if not added or not shorter.better:
+        return False
+    if shorter.rest - longer.rest < ADDED:
+        return True
+    if None in said or len({told[0] for told in said if told}) > 1:
         return False
     first, once, twice = (told[1] for told in said if told)
     return (once - twice) * (once - first) > BACK * (once - first) ** 2
@@ -280,7 +294,8 @@ class _Clinic:
 
     def _try(self, combinations: Sequence[tuple[Prescription, ...]], until: float) -> list[Comparison]:
         results: list[Comparison] = []
-        waiting, led, healthy = list(combinations), False, False
+        waiting, healthy = list(combinations), False
+        ahead: Comparison | None = None  # the best of those that cleared the cause
         while waiting and time.perf_counter() <= until:
             jobs = [(remedies, SEEDS[0]) for remedies in waiting[: self.workers]]
             if not self.again and self.workers > 1 and self._seedable():
@@ -302,8 +317,11 @@ class _Clinic:
             if not healthy and (healthy := any(c.healthy for c in results)):
                 waiting = waiting[:HEALTHY]
             leading = [c for c in results if c.better and self.cause in c.cleared]
-            if leading and not led:  # something is against the cause: first see what it leaves behind
-                led, waiting = True, [*_further(min(leading, key=lambda c: c.rest))[:PAIRS], *waiting]
+            best = min(leading, key=lambda c: c.rest, default=None)
+            if best is not None and best is not ahead:  # it is against the cause: first see what it leaves behind
+                further = [*_faster(best), *(_further(best)[:PAIRS] if ahead is None else ())]
+                tried, ahead = [c.trial.remedies for c in results], best
+                waiting = [r for r in (*further, *waiting) if r not in tried]
         return results
 
     def enough(self, compared: Comparison) -> bool:

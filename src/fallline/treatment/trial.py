@@ -230,8 +230,14 @@ class Comparison:
 
     @property
     def enough(self) -> bool:
-        """It is better, and there is hardly anything left to gain, or to find."""
-        return self.better and (self.solved or (self.healthy and self.rest < LITTLE * self.strict))
+        """It is better, and there is hardly anything left to gain, or to find; a larger rate may be larger still."""
+        rest = LITTLE * self.strict
+        return self.better and (self.solved or (self.healthy and self.rest < rest and not self.raised))
+
+    @property
+    def raised(self) -> bool:
+        """Whether the remedies raise the learning rate."""
+        return any(remedy.args.get("factor", 0.0) > 1 for remedy in self.trial.remedies)
 
     @property
     def healthy(self) -> bool:

@@ -21,6 +21,7 @@ EDITS: dict[str, Callable[[Script, dict[str, Any], Run], None]] = {
     "keep-graph": gradient.keep_graph,
     "register-parameters": optimizers.register,
     "batch-first": network.batch_first,
+    "log-space": domain.in_one_step,
     "keep-domain": domain.keep,
     "skip-non-finite": loop.skip_non_finite,
     "skip-spikes": loop.skip_spikes,

@@ -37,6 +37,29 @@ def keep(script: Script, args: dict[str, Any], run: Run) -> None:
     script.replace(found[0], clamped)
 
 
+def in_one_step(script: Script, args: dict[str, Any], run: Run) -> None:
+    """``log_softmax`` for the logarithm of a softmax, ``logsigmoid`` for that of a sigmoid, wherever they stand so."""
+    taken = [(call, call.args[0].value) for call in script.calls({"torch.log"}.__contains__) if call.args]
+    taken += [(call, call.func.value) for call in script.methods("log") if isinstance(call.func, cst.Attribute)]
+    found = [(call, new) for call, inner in taken if isinstance(inner, cst.Call) and (new := _both(script, inner))]
+    if not found:
+        raise Unclear("the logarithm is taken far from the exponential")
+    for call, new in found:
+        script.replace(call, new)
+
+
+def _both(script: Script, call: cst.Call) -> str:
+    """The logarithm of this call; "" where it is no softmax and no sigmoid."""
+    given, full = [script.code(arg).rstrip(", ") for arg in call.args], script.qualified(call.func)
+    name = full.rpartition(".")[2]
+    if not full.startswith("torch.") and isinstance(call.func, cst.Attribute):
+        given, name = [script.code(call.func.value), *given], call.func.attr.value
+    if name not in ("softmax", "sigmoid"):
+        return ""
+    both = "torch.nn.functional.log_softmax" if name == "softmax" else "torch.nn.functional.logsigmoid"
+    return f"{script.spelled(both)}({', '.join(given)})"
+
+
 def _finite(script: Script) -> None:
     """A large number for the one infinity."""
     infinite = [call for call in script.all(cst.Call) if script.code(call.func) == "float" and call.args]

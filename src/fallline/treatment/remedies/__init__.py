@@ -15,6 +15,7 @@ from fallline.treatment.remedies.keep_domain import KeepDomain
 from fallline.treatment.remedies.keep_graph import KeepGraph
 from fallline.treatment.remedies.keep_layers import KeepLayers
 from fallline.treatment.remedies.learning_rate import LearningRate
+from fallline.treatment.remedies.log_space import LogSpace
 from fallline.treatment.remedies.loss import MatchLoss
 from fallline.treatment.remedies.modes import Modes
 from fallline.treatment.remedies.momentum import Momentum
@@ -45,6 +46,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     KeepLayers(),
     Unfreeze(),
     KeepGraph(),
+    LogSpace(),
     KeepDomain(),
     FillMissing(),
     SkipNonFinite(),

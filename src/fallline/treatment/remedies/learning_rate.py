@@ -14,6 +14,8 @@ from fallline.record.run import Run
 from fallline.treatment.patient import Patient
 from fallline.treatment.remedy import failing
 
+USUAL = 1e-3  # an update's share of the weights
+
 
 @dataclass(frozen=True)
 class LearningRate:
@@ -40,7 +42,8 @@ class LearningRate:
         if limit is not None and math.isfinite(over):
             factors = [0.5 / over]
         elif finding.code in ("learning-rate-too-low", "plateau", "saddle-point", "ill-conditioned"):
-            factors = [10.0, 100.0] if finding.code != "ill-conditioned" else [3.0, 10.0]
+            most = max(100.0, USUAL / (finding.evidence.get("update_ratio") or USUAL))
+            factors = [most / 10, most] if finding.code != "ill-conditioned" else [3.0, 10.0]
         else:
             factors = [0.1, 0.01]
         return [_dose(f, lr, limit, only) for f in factors]

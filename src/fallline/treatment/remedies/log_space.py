@@ -1,0 +1,162 @@
+"""Logarithms of exponentials, without the exponential."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from fallline.diagnosis.finding import Finding, Prescription
+from fallline.record.run import Run
+from fallline.treatment.patient import Call, Patient
+
+BORN = frozenset(("log", "log2", "log10", "log1p", "exp", "div"))  # operations that lose a number beyond its range
+WORDS = {  # by what the logarithm is taken of
+    "softmax": "F.log_softmax(z, dim) for torch.log(torch.softmax(z, dim))",
+    "sigmoid": "F.logsigmoid(z) for torch.log(torch.sigmoid(z)), F.logsigmoid(-z) for torch.log(1 - torch.sigmoid(z))",
+    "exp": "z - torch.logsumexp(z, dim, keepdim=True) for the logarithm of torch.exp(z) / torch.exp(z).sum(dim), "
+    "F.softplus(z) for torch.log(1 + torch.exp(z))",
+}
+SELECTIONS = (
+    "__getitem__ gather index_select masked_select take_along_dim squeeze unsqueeze view reshape flatten transpose "
+    "permute contiguous clone"
+).split()
+
+
+@dataclass(frozen=True)
+class LogSpace:
+    """Take the logarithm of an exponential, a softmax or a sigmoid from what went into it."""
+
+    name: str = "log-space"
+    treats: frozenset[str] = frozenset({"non-finite"})
+
+    def propose(self, finding: Finding, run: Run) -> list[Prescription]:
+        """Where NaN or Inf was born in a logarithm, an exponential or a quotient, and one of the others is near."""
+        event = next(run.events_of("non-finite"), None)
+        detail = event.detail if event is not None else {}
+        born = {*detail.get("suspects", ()), detail.get("operation"), detail.get("suspect")}
+        if BORN.isdisjoint(born) or detail.get("origin") in ("data", "parameter") or not _inner(run):
+            return []
+        return [Prescription(self.name, {}, f"the logarithm of {' and of '.join(_inner(run))} in one step")]
+
+    def apply(self, patient: Patient, args: dict[str, Any]) -> None:
+        """By surgery on the functions, which remember the logarithms of what they give until it is gone."""
+        patient.surgery.on(Logarithms().calls())
+
+    def change(self, args: dict[str, Any], run: Run) -> str:
+        """The function that does both."""
+        return f"Write {'; '.join(WORDS[op] for op in _inner(run))}."
+
+
+def _inner(run: Run) -> list[str]:
+    ops = {op for sight in run.sights[:1] for op in sight.detail["ops"]}
+    return [op for op in WORDS if op in ops] if any(op.startswith("log") for op in ops) else []
+
+
+class Logarithms:
+    """Knows the logarithm of what an exponential, a softmax or a sigmoid gave, and of what was made of that.
+
+    log softmax(z) = z − log Σ exp(z), log sigmoid(z) = −softplus(−z), log(1 − sigmoid(z)) = −softplus(z),
+    log(1 + exp(z)) = softplus(z), log(a / b) = log a − log b.
+    """
+
+    def __init__(self) -> None:
+        self._known = WeakTensorKeyDictionary()  # by a tensor: what gives its logarithm
+        self._rest = WeakTensorKeyDictionary()  # by a tensor: what gives the logarithm of one minus it
+
+    def calls(self) -> dict[str, Callable[[Call], Call]]:
+        """What becomes of the functions concerned."""
+        return {
+            "exp": self._exponential, "softmax": self._softmax, "sigmoid": self._sigmoid, "div": self._quotient,
+            "sum": self._sum, "add": self._one_more, "__rsub__": self._one_minus, "rsub": self._one_minus,
+            "log": self._logarithm, "log1p": self._logarithm, "log2": self._logarithm, "log10": self._logarithm,
+            **dict.fromkeys(SELECTIONS, self._selected),
+        }  # fmt: skip
+
+    def _exponential(self, call: Call) -> Call:
+        z = call[1][0]
+        return self._marked(call, lambda: z) if _sloping(call) else call
+
+    def _softmax(self, call: Call) -> Call:
+        _, args, kwargs = call
+        dim = args[1] if len(args) > 1 else kwargs.get("dim")
+        return (
+            self._marked(call, lambda: functional.log_softmax(args[0], dim))
+            if _sloping(call) and dim is not None
+            else call
+        )
+
+    def _sigmoid(self, call: Call) -> Call:
+        z = call[1][0]
+        if not _sloping(call):
+            return call
+        return self._marked(call, lambda: functional.logsigmoid(z), lambda: functional.logsigmoid(-z))
+
+    def _quotient(self, call: Call) -> Call:
+        a, b = call[1][:2]
+        above, below = self._of(a), self._of(b)
+        if above is None or not isinstance(b, Tensor):
+            return call
+        return self._marked(call, lambda: above() - (b.log() if below is None else below()))
+
+    def _sum(self, call: Call) -> Call:
+        _, args, kwargs = call
+        terms = self._of(args[0])
+        if terms is None:
+            return call
+        dim = args[1] if len(args) > 1 else kwargs.get("dim", tuple(range(args[0].ndim)))
+        return self._marked(call, lambda: terms().logsumexp(dim, keepdim=kwargs.get("keepdim", False)))
+
+    def _one_more(self, call: Call) -> Call:
+        _, args, _ = call
+        known = self._of(args[0])
+        return self._marked(call, lambda: functional.softplus(known())) if known and args[1:] == (1,) else call
+
+    def _one_minus(self, call: Call) -> Call:
+        _, args, _ = call
+        known = self._of(args[0], self._rest) if args[1] == 1 else None
+        return self._marked(call, known) if known else call
+
+    def _selected(self, call: Call) -> Call:
+        function, args, kwargs = call
+        known = self._of(args[0])
+        return self._marked(call, lambda: function(known(), *args[1:], **kwargs)) if known else call
+
+    def _logarithm(self, call: Call) -> Call:
+        function, args, _ = call
+        known = self._of(args[0])
+        if known is None:
+            return call
+        if function.__name__ == "log1p":
+            return lambda: functional.softplus(known()), (), {}
+        base = {"log2": 2.0, "log10": 10.0}.get(function.__name__, math.e)
+        return lambda: known() / math.log(base), (), {}
+
+    def _of(self, value: Any, known: WeakTensorKeyDictionary | None = None) -> Callable[[], Tensor] | None:
+        if not isinstance(value, Tensor) or not torch.is_grad_enabled():
+            return None
+        found: Callable[[], Tensor] | None = (self._known if known is None else known).get(value)  # type: ignore[no-untyped-call]
+        return found
+
+    def _marked(self, call: Call, known: Callable[[], Tensor], rest: Callable[[], Tensor] | None = None) -> Call:
+        """The call, after which the logarithm of its result is known."""
+
+        def mark(call: Call) -> Tensor:
+            result: Tensor = call[0](*call[1], **call[2])
+            self._known[result] = known
+            if rest is not None:
+                self._rest[result] = rest
+            return result
+
+        return mark, (call,), {}
+
+
+def _sloping(call: Call) -> bool:
+    args = call[1]
+    return bool(args) and isinstance(args[0], Tensor) and args[0].requires_grad and torch.is_grad_enabled()
