@@ -10,7 +10,8 @@ import pytest
 from fallline.diagnosis.checks import CHECKS
 from fallline.diagnosis.diagnose import Diagnosis, diagnose
 from fallline.diagnosis.finding import Finding, Prescription
-from fallline.treatment.fix import _further, _overdone, _with_companions, candidates
+from fallline.treatment.candidates import candidates, further, with_companions
+from fallline.treatment.clinic import overdone
 from fallline.treatment.prescribe import prescribe, remedies_for
 from fallline.treatment.remedies import BY_NAME, RARE, REMEDIES
 from fallline.treatment.remedies.learning_rate import LearningRate
@@ -161,13 +162,13 @@ def test_what_leads_the_result_back_overdoes_it(record: Record) -> None:
         return replace(compared, trial=replace(compared.trial, remedies=remedies, last_line=line))
 
     cured = after(0.8, "r2 0.34", one)
-    assert _overdone(base, cured, after(0.4, "r2 0.14", one, two))
-    assert not _overdone(base, cured, after(0.4, "r2 0.33", one, two))  # the noise of a test set
-    assert not _overdone(base, cured, after(0.4, "r2 0.50", one, two))
-    assert not _overdone(base, cured, after(0.4, "loss 0.14", one, two))  # another number
-    assert _overdone(base, cured, after(0.78, "r2 0.50", one, two))  # hardly any lower
-    assert not _overdone(base, cured, after(0.4, "r2 0.14", two))  # another remedy, not one more
-    assert not _overdone(base, after(2.3, "r2 0.34", one), after(0.4, "r2 0.14", one, two))  # which was no cure
+    assert overdone(base, cured, after(0.4, "r2 0.14", one, two))
+    assert not overdone(base, cured, after(0.4, "r2 0.33", one, two))  # the noise of a test set
+    assert not overdone(base, cured, after(0.4, "r2 0.50", one, two))
+    assert not overdone(base, cured, after(0.4, "loss 0.14", one, two))  # another number
+    assert overdone(base, cured, after(0.78, "r2 0.50", one, two))  # hardly any lower
+    assert not overdone(base, cured, after(0.4, "r2 0.14", two))  # another remedy, not one more
+    assert not overdone(base, after(2.3, "r2 0.34", one), after(0.4, "r2 0.14", one, two))  # which was no cure
 
 
 def test_a_trial_that_stops_early_is_held_against_the_same_number_of_updates(record: Record) -> None:
@@ -191,8 +192,8 @@ def test_inputs_and_targets_are_scaled_together_after_each_alone() -> None:
     inputs, targets, rate = (
         Prescription(name, {}, name) for name in ("scale-inputs", "scale-targets", "learning-rate")
     )
-    assert _with_companions([inputs, targets, rate]) == [(inputs,), (targets,), (inputs, targets), (rate,)]
-    assert _with_companions([targets, rate]) == [(targets,), (rate,)]
+    assert with_companions([inputs, targets, rate]) == [(inputs,), (targets,), (inputs, targets), (rate,)]
+    assert with_companions([targets, rate]) == [(targets,), (rate,)]
 
 
 def test_a_rate_that_helped_and_is_still_too_low_is_raised_again(record: Record) -> None:
@@ -200,11 +201,11 @@ def test_a_rate_that_helped_and_is_still_too_low_is_raised_again(record: Record)
     slow.weigh(range(0, 100, 5), grad=1.0, weight=1.0, update_norm=1e-4, displacement=list(np.linspace(0, 0.01, 20)))
     rate = BY_NAME["learning-rate"].propose(finding("learning-rate-too-low"), sick(record))[1]
     base, helped = trial(sick(record)), trial(slow.run(), (rate,))
-    further = _further(compare(base, helped))
-    assert [p.args["factor"] for p in further[0]] == [1000.0]
-    assert [p.args["lr"] for p in further[0]] == [pytest.approx(10 * rate.args["lr"])]
+    added = further(compare(base, helped))
+    assert [p.args["factor"] for p in added[0]] == [1000.0]
+    assert [p.args["lr"] for p in added[0]] == [pytest.approx(10 * rate.args["lr"])]
     better = trial(sick(record), tuple(BY_NAME["activation"].propose(finding("vanishing-gradient"), sick(record))[:1]))
     better = compare(base, replace(better, run=slow.run()))
-    assert [p.args.get("factor") for pair in _further(better) for p in pair[1:]][-2:] == [3.0, 10.0]
+    assert [p.args.get("factor") for pair in further(better) for p in pair[1:]][-2:] == [3.0, 10.0]
     down = BY_NAME["learning-rate"].propose(finding("exploding-gradient"), sick(record))[0]
     assert LearningRate().further(rate, down) is None

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fallline.diagnosis.finding import text
-from fallline.treatment.fix import Fix, describe
+from fallline.treatment.candidates import describe
+from fallline.treatment.fix import Fix
 from fallline.treatment.trial import Comparison, Trial
 from fallline.view import json_report, terminal
 
