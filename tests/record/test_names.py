@@ -94,10 +94,11 @@ def test_variables_that_hold_a_tensor() -> None:
 def test_parameters_by_their_names() -> None:
     model, w = Model(), torch.zeros(2, requires_grad=True)
     layers = [w, torch.ones(1, requires_grad=True)]
-    found = names.find_parameters(["model.body.weight", "hidden[0].weight", "w", "layers[1]"])
-    assert found is not None
-    assert all(a is b for a, b in zip(found, [model.body.weight, model.hidden[0].weight, w, layers[1]], strict=True))
-    assert names.find_parameters(["w", "not there"]) is None
+    wanted = ["model.body.weight", "hidden[0].weight", "w", "layers[1]"]
+    found = names.find_parameters([*wanted, "not there"])
+    assert list(found) == wanted
+    held = [model.body.weight, model.hidden[0].weight, w, layers[1]]
+    assert all(a is b for a, b in zip(found.values(), held, strict=True))
 
 
 def test_looking_keeps_nothing_alive() -> None:

@@ -145,10 +145,13 @@ def variable_name(tensor: Tensor) -> str | None:
     return None
 
 
-def find_parameters(wanted: Sequence[str]) -> list[Tensor] | None:
-    """The tensors with these names (as the catalog gives them) in the calling program; None while any is missing."""
+def find_parameters(wanted: Sequence[str], deep: bool = True) -> dict[str, Tensor]:
+    """Those tensors with these names (as the catalog gives them) that the calling program holds by now.
+
+    ``deep``: look also for modules that no variable holds, which takes longer.
+    """
     found: dict[str, Tensor] = {}
-    for search in (find_modules, find_all_modules):
+    for search in (find_modules, find_all_modules)[: 1 + deep]:
         for root_name, root in search().items():
             tensors: dict[str, Tensor] = dict(root.named_parameters())
             for _, (_, name, registered) in named_leaves({root_name: root}).items():
@@ -162,7 +165,7 @@ def find_parameters(wanted: Sequence[str]) -> list[Tensor] | None:
     for name in wanted:
         if name not in found and (variable := find_tensor(name, leaf=True)) is not None:
             found[name] = variable
-    return [found[name] for name in wanted] if all(name in found for name in wanted) else None
+    return {name: found[name] for name in wanted if name in found}
 
 
 def _hidden(root: nn.Module, name: str) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from fallline.record import graph, names
 from fallline.treatment.scaler import Scaler
@@ -43,6 +45,8 @@ DROPOUTS = frozenset(("dropout dropout1d dropout2d dropout3d alpha_dropout featu
 NORM = "batch_norm"
 MULTIPLICATIONS = frozenset(("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm mv addmm").split())
 
+AGAIN = re.compile(r"_\d+\.")  # in the name of a parameter: its model is made again, under the same name
+SEARCHES = 8  # times that modules are looked for that no variable holds
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")  # whole networks, as one function
 
 
@@ -210,6 +214,8 @@ class Patient:
         self._asking = False
         self._looks = self._due = 0
         self._met: weakref.WeakSet[torch.nn.Module] = weakref.WeakSet()
+        self._taken = WeakTensorKeyDictionary()  # by a parameter: the name that it was found by
+        self._searches = SEARCHES
         self._unmet: list[weakref.ref[Optimizer]] = []
         self._ready: list[tuple[Sequence[str], Callable[[list[Tensor]], None]]] = []
         self._first_sight: list[Callable[[Optimizer], None]] = []
@@ -224,6 +230,11 @@ class Patient:
     def when_ready(self, parameters: Sequence[str], act: Callable[[list[Tensor]], None]) -> None:
         """Call ``act`` with these parameters, once, before the first training forward pass that uses them."""
         self._ready.append((parameters, act))
+
+    def when_each_ready(self, parameters: Sequence[str], act: Callable[[list[Tensor]], None]) -> None:
+        """Call ``act`` with each of these parameters by itself, as :meth:`when_ready` does."""
+        for name in parameters:
+            self.when_ready([name], act)
 
     def for_each_optimizer(self, act: Callable[[Optimizer], None]) -> None:
         """Call ``act`` with every optimizer, once, before its first step."""
@@ -347,13 +358,25 @@ class Patient:
             return
         self._due = self._looks + 1 + self._looks // 10
         waiting, self._ready = self._ready, []
-        for wanted, act in waiting:
-            tensors = names.find_parameters(wanted)
-            if tensors is None:
-                self._ready.append((wanted, act))
-            else:
-                with torch.no_grad():
-                    act(tensors)
+        wanted = {name: AGAIN.sub(".", name, count=1) for listed, _ in waiting for name in listed}
+        found = names.find_parameters([*wanted, *wanted.values()], deep=self._searches > 0)
+        self._searches -= any(name not in found for name in wanted)
+        for listed, act in waiting:
+            tensors = [p for name in listed if (p := self._take(name, wanted[name], found)) is not None]
+            if len(tensors) < len(listed):
+                self._ready.append((listed, act))
+                continue
+            with torch.no_grad():
+                act(tensors)
+
+    def _take(self, name: str, first: str, found: dict[str, Tensor]) -> Tensor | None:
+        """The parameter of this name; of a model made again, as for each fold, what its variable holds by now."""
+        tensor = found.get(name, found.get(first))
+        if tensor is None:
+            return None
+        if tensor not in self._taken:
+            self._taken[tensor] = name
+        return tensor if self._taken[tensor] == name else None
 
     def _module_begins(self, module: torch.nn.Module, args: Any) -> None:
         self._attend(module)

@@ -129,7 +129,8 @@ class Replay:
 
     def _begin_plain(self) -> bool:
         """Begin where the program first uses its parameters, which belong to no module."""
-        if names.find_parameters(self.batch.about["leaves"]) is None:
+        leaves = self.batch.about["leaves"]
+        if len(names.find_parameters(leaves)) < len(leaves):
             return False
         self._begin({})
         return True
@@ -151,13 +152,13 @@ class Replay:
         """Put the kept numbers into parameters outside the models that are called."""
         saved = self.batch.parameters("")
         for name in self.batch.about["leaves"]:
-            found = names.find_parameters([name]) if name in saved else None
-            if found is None:
+            found = names.find_parameters([name]) if name in saved else {}
+            if not found:
                 self._notes.append(f"not put back: the parameter {name}")
-            elif problem := _misfit({name: saved[name]}, {name: found[0]}):
+            elif problem := _misfit({name: saved[name]}, found):
                 self._stop(f"the program has changed since: {problem}")
             else:
-                _load(saved, {name: found[0]})
+                _load(saved, found)
 
     def _restore_variables(self) -> dict[str, Tensor]:
         """Put the kept numbers into the program's variables, such as the targets; the variables."""

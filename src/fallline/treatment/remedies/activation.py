@@ -65,12 +65,11 @@ class SwapActivation:
             for tensor in tensors:
                 patient.surgery.edit(tensor).activation = ACTIVATIONS[args["to"]]
 
-        patient.when_ready(args["weights"], swap)
+        patient.when_each_ready(args["weights"], swap)
         for name in args["all"]:
             scheme = WEIGHTS[args["to"]] if name in args["weights"] else ("xavier", "linear")
             patient.when_ready([name], functools.partial(fill, *scheme, name))
-        for name in args["biases"]:
-            patient.when_ready([name], clear)
+        patient.when_each_ready(args["biases"], clear)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Which activation to write, and the initialisation to go with it."""

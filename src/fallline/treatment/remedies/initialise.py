@@ -59,8 +59,7 @@ class Initialise:
         """Overwrite the weights before the first forward pass, with a random generator of their own."""
         for name, (scheme, activation) in args["weights"].items():
             patient.when_ready([name], functools.partial(fill, scheme, activation, name))
-        for name in args["biases"]:
-            patient.when_ready([name], clear)
+        patient.when_each_ready(args["biases"], clear)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """A function for ``model.apply``."""

@@ -34,7 +34,7 @@ class InsertActivation:
             for tensor in tensors:
                 patient.surgery.edit(tensor).insert = ACTIVATIONS["relu"]
 
-        patient.when_ready(args["weights"], insert)
+        patient.when_each_ready(args["weights"], insert)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Where to write it."""

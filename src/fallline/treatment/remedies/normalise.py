@@ -44,7 +44,7 @@ class Normalise:
             for tensor in tensors:
                 patient.surgery.edit(tensor).normalise = True
 
-        patient.when_ready(args["weights"], insert)
+        patient.when_each_ready(args["weights"], insert)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Where to put which layer."""

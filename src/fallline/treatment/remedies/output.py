@@ -53,7 +53,7 @@ class OutputActivation:
             for tensor in tensors:
                 patient.surgery.edit(tensor).activation = ACTIVATIONS[args["to"]]
 
-        patient.when_ready(args["weights"], swap)
+        patient.when_each_ready(args["weights"], swap)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Where to take it away."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from fallline.diagnosis.finding import Finding, Prescription
-from fallline.record import names
 from fallline.record.run import Run
 from fallline.treatment.patient import Patient
 from fallline.treatment.remedies import layers
@@ -39,19 +39,22 @@ class Register:
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Add them to the optimizer that steps when they have a gradient; it gives up what a twin of it holds."""
-        waiting = [args["parameters"]]
+        waiting: list[Tensor] = []
 
         def add(optimizer: Optimizer) -> None:
-            found = names.find_parameters(waiting[0]) if waiting else None
+            ready = [p for p in waiting if p.grad is not None]
+            if not ready:
+                return
             met = [o for reference in patient.optimizers if (o := reference()) is not None]
             held = {id(p) for o in met for group in o.param_groups for p in group["params"]}
-            new = [p for p in found or () if p.grad is not None and id(p) not in held]
+            new = [p for p in ready if id(p) not in held]
+            waiting[:] = [p for p in waiting if p.grad is None]
             if new:
                 optimizer.add_param_group({"params": new})
-                waiting.clear()
             if new and args.get("twice"):
                 optimizer.param_groups[:-1] = []
 
+        patient.when_each_ready(args["parameters"], waiting.extend)
         patient.around_step(add, lambda optimizer: optimizer.zero_grad())  # a loop may clear only what it knows
 
     def change(self, args: dict[str, Any], run: Run) -> str:

@@ -109,7 +109,7 @@ class ScaleTargets:
         def shrink(parameters: list[Tensor]) -> None:
             torch._foreach_mul_([p.grad for p in parameters if p.grad is not None], 1 / std**2)
 
-        patient.when_ready(args["weights"], put)
+        patient.when_each_ready(args["weights"], put)
         patient.before_update(shrink)
 
     def change(self, args: dict[str, Any], run: Run) -> str:

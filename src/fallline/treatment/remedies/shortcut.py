@@ -50,7 +50,7 @@ class Shortcut:
                 if args["bridge"]:
                     edit.activation = ACTIVATIONS["identity"]
 
-        patient.when_ready(args["weights"], bridge)
+        patient.when_each_ready(args["weights"], bridge)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """What to write in forward."""
