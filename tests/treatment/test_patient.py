@@ -271,3 +271,35 @@ def test_a_closure_is_treated_too() -> None:
 
             optimizer.step(closure)
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), other.parameters(), strict=True))
+
+
+def test_a_model_that_is_made_again_is_found_again() -> None:
+    patient, found = Patient(), list[Tensor]()
+    patient.when_each_ready(["0.weight", "model_2.0.weight", "model_3.0.weight"], found.extend)
+    held = []
+    with patient.operate():
+        for seed in range(3):
+            model = network(nn.Tanh(), seed)
+            held.append(model[0].weight)
+            for _ in range(2):
+                model(data()[0])
+    assert [id(weight) for weight in found] == [id(weight) for weight in held]
+
+
+def test_each_fold_s_model_is_handed_to_the_optimizer_of_the_first() -> None:
+    patient = Patient()
+    names = [f"{root}{layer}.weight" for root in ("", "model_2.") for layer in (0, 2, 4)]
+    BY_NAME["register-parameters"].apply(patient, {"parameters": names, "hidden": False})
+    x, y = data()
+    with patient.operate():
+        model = network(nn.Tanh())
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for seed in (1, 2):
+            model = network(nn.Tanh(), seed)
+            for _ in range(3):
+                optimizer.zero_grad()
+                F.mse_loss(model(x), y).backward()
+                optimizer.step()
+            held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+            assert {id(model[layer].weight) for layer in (0, 2, 4)} <= held
+            assert not torch.equal(model[0].weight, network(nn.Tanh(), seed)[0].weight)
