@@ -263,6 +263,19 @@ def test_a_short_run_that_tells_nothing_is_not_said_to_have_passed(record: Recor
         LearningRateTooLow().look(made.weigh(range(5), weight=1.0, grad=1.0, update_norm=1e-3).run())
 
 
+def test_the_noise_of_the_batches_hides_no_slow_weights(record: Record) -> None:
+    losses = [2.7 + 0.15 * (-1) ** i for i in range(90)] + [2.8] * 6 + [2.5] * 4
+    assert found(LearningRateTooLow().look(slow(record, 1e-3, losses))).evidence["moved"] < 0.01
+
+
+def test_tiny_updates_on_a_plateau_of_unknown_worth(record: Record) -> None:
+    for update, named in ((5e-5, True), (5e-4, False)):
+        made = record().chain(2).losses(list(np.linspace(4.1589, 4.1588, 100)))
+        along = [0.02 * (i + 1) / 10 for i in range(10)]
+        made.weigh(range(0, 100, 10), weight=1.0, grad=1.0, update_norm=update, displacement=along)
+        assert (LearningRateTooLow().look(made.run()) is not None) is named
+
+
 def test_slow_weights_that_learn_are_no_fault(record: Record) -> None:
     assert LearningRateTooLow().look(slow(record, 1e-3, LEARNT)) is None
 

@@ -314,6 +314,45 @@ def warm_up(right: bool) -> None:
             schedule.step()
 
 
+def entropy_by_hand(right: bool) -> None:
+    x = rows()
+    y = (x[:, :1] > 0).float() if right else (x[:, 0] > 0).float()
+
+    def loss(p: Tensor, t: Tensor) -> Tensor:
+        p = p.clamp(1e-6, 1 - 1e-6)
+        return -(t * torch.log(p) + (1 - t) * torch.log(1 - p)).mean()
+
+    train(nn.Sequential(nn.Linear(6, 1), nn.Sigmoid()), x, y, loss)
+
+
+def policy(right: bool) -> None:
+    model, x = net(4), rows()
+    model = model if right else nn.Sequential(*model, nn.Softmax(dim=1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(60):
+        choice = torch.distributions.Categorical(logits=model(x))
+        action = choice.sample()  # type: ignore[no-untyped-call]
+        reward = (action == x[:, :4].argmax(1)).float()
+        optimizer.zero_grad()
+        (-choice.log_prob(action) * (reward - 0.25)).mean().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+
+def equation(right: bool) -> None:
+    """u'' + sin(3 x) = 0."""
+    bend = nn.Tanh if right else nn.ReLU
+    model = nn.Sequential(nn.Linear(1, 16), bend(), nn.Linear(16, 16), bend(), nn.Linear(16, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(60):
+        x = torch.rand(32, 1, requires_grad=True)
+        u = model(x)
+        slope = torch.autograd.grad(u, x, torch.ones_like(u), create_graph=True)[0]
+        bent = torch.autograd.grad(slope, x, torch.ones_like(u), create_graph=True)[0]
+        optimizer.zero_grad()
+        ((bent + torch.sin(3 * x)).square().mean() + model(torch.zeros(1, 1)).square().sum()).backward()
+        optimizer.step()
+
+
 PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "class numbers": (class_numbers, "output-mismatch", "every output is fitted to the number of the class"),
     "soft margin": (soft_margin, "output-mismatch", "labels of 0 where the loss expects −1"),
@@ -350,6 +389,13 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
         "shape-mismatch",
         "prediction (64, 1) and target broadcast to (64, 64)",
     ),
+    "a cross entropy by hand over pairs": (
+        entropy_by_hand,
+        "shape-mismatch",
+        "prediction (64, 1) and target broadcast to (64, 64)",
+    ),
+    "probabilities as logits": (policy, "output-mismatch", "softmax applied to probabilities"),
+    "an equation without a second derivative": (equation, "no-gradient", "a derivative in the loss is exactly zero"),
     "a cut before half of the network": (cut_between, "no-gradient", "parameters that never get a gradient"),
     "one network in two optimizers": (adversaries, "no-gradient", "parameters that no optimizer knows"),
     "a hinge that leaves half of the samples": (hinge, "no-gradient", "the gradient has become exactly zero"),

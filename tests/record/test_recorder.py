@@ -740,6 +740,26 @@ def test_autograd_grad_takes_what_torch_takes(watched: Watched) -> None:
         assert all(torch.allclose(a, b) for a, b in zip(answer, expected, strict=True))
 
 
+def test_a_hessian_is_no_update(watched: Watched) -> None:
+    p = random(2).requires_grad_()
+
+    def value(point: Tensor) -> Tensor:
+        return (point**4).sum()
+
+    def train() -> None:
+        for _ in range(6):
+            value(p).backward()
+            hessian = torch.autograd.functional.hessian(value, p.detach())  # type: ignore[no-untyped-call]
+            assert p.grad is not None
+            with torch.no_grad():
+                p.sub_(torch.linalg.solve(hessian, p.grad))
+            p.grad = None
+
+    run = watched(train)
+    assert [parameter.name for parameter in run.parameters] == ["p"]
+    assert len(run.steps) == 6
+
+
 def test_unused_parameters_are_allowed_in_grad(watched: Watched) -> None:
     w, unused = random(3, 2).requires_grad_(), random(4).requires_grad_()
 

@@ -54,6 +54,18 @@ def test_an_activation_is_swapped_wherever_it_stands(form: str) -> None:
     assert torch.equal(treated, network(nn.ReLU())(x))
 
 
+def test_data_that_asks_for_a_gradient_is_no_weight() -> None:
+    net, (x, _) = network(nn.Sigmoid()), data()
+    surgery = Surgery()
+    for layer in (net[0], net[2]):
+        surgery.edit(layer.weight).activation = ACTIVATIONS["relu"]
+    with surgery:
+        treated = net(x.requires_grad_())
+        by_hand = torch.sigmoid(x @ net[0].weight.T + net[0].bias)
+    assert torch.equal(treated, network(nn.ReLU())(x))
+    assert torch.allclose(by_hand, torch.relu(net[0](x)))
+
+
 def test_only_the_activations_of_edited_layers_are_swapped() -> None:
     net, (x, _) = network(nn.Sigmoid()), data()
     surgery = Surgery()

@@ -59,6 +59,11 @@ def _while_training(found: Findings) -> bool:
     return "distance" not in found["wrong-mode"].evidence
 
 
+def _taken_away(found: Findings) -> bool:
+    """A schedule took the rate away early: a weak gradient had no time to show what it can do."""
+    return "since" in found["learning-rate-too-low"].evidence
+
+
 def _rings(found: Findings) -> bool:
     """The loss swings as momentum makes it swing on a quadratic, and as it cannot throw a linear model off for good."""
     return found["oscillating-loss"].evidence.get("linear", 0.0) > 0
@@ -131,6 +136,7 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
     ("learning-rate-too-high", "saturated-units", lambda found: _starts(found["saturated-units"])),
     ("bad-initialisation", "symmetric-units", lambda found: True),
     ("vanishing-gradient", "symmetric-units", lambda found: True),
+    ("vanishing-gradient", "learning-rate-too-low", _taken_away),
     ("vanishing-gradient", "bad-initialisation", _weights_shrink),
     ("vanishing-gradient", "dead-units", lambda found: found["dead-units"].evidence["share"] >= NOTHING_PASSES),
     ("dead-units", "vanishing-gradient", lambda found: True),

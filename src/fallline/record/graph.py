@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -262,6 +262,12 @@ def unwrap_loss(root: Node) -> tuple[Node, float | None]:
     return node, factor
 
 
+def softened(nodes: Sequence[Node]) -> bool:
+    """Whether a softmax is taken of the very numbers that a softmax gave, as of probabilities given as logits."""
+    sources = (node.next_functions[0][0] for node in nodes if op_name(node) in ("logsumexp", "logsoftmax"))
+    return any(source is not None and op_name(source) == "softmax" for source in sources)
+
+
 def broadcast(root: Node, depth: int = 24) -> tuple[list[int], list[int]] | None:
     """Where N predictions meet N constant targets as N × N pairs: the two shapes, or None.
 
@@ -280,6 +286,9 @@ def broadcast(root: Node, depth: int = 24) -> tuple[list[int], list[int]] | None
         if len(inputs) == 2 and (fork := _fork(inputs[0], inputs[1], _shape(node))) is not None:
             node = fork
             continue
+        if len(inputs) == 2:  # t log p + (1 - t) log(1 - p)
+            one, other = (broadcast(source, left - 1) for source in inputs)
+            return one if one == other and one is not None and one[1] == _shape(node) else None
         if len(inputs) != 1 or not hasattr(inputs[0], "_input_metadata"):
             return None
         before, after = _shape(inputs[0]), _shape(node)

@@ -25,6 +25,11 @@ SINGULAR = frozenset(
         "cdist exp tan logit xlogy"
     ).split()
 )
+# The slopes of activations that are linear piece by piece: their own slope is zero.
+PIECEWISE = {
+    "thresholdbackward": "relu", "leakyrelubackward": "leaky_relu",
+    "hardtanhbackward": "hardtanh", "prelukernelbackward": "prelu",
+}  # fmt: skip
 EDGED = frozenset(("sqrt", "pow", "acos", "asin"))  # those with a value where they have no slope
 # Operations that multiply data by a weight: the names under which their inputs are saved for backward.
 LAYERS: dict[str, tuple[str, ...]] = {

@@ -7,6 +7,7 @@ import functools
 import itertools
 import json
 import math
+import sys
 import threading
 import time
 import traceback
@@ -31,7 +32,7 @@ from fallline.record.catalog import Catalog
 from fallline.record.inquiry import Inquiry
 from fallline.record.lookout import Lookout
 from fallline.record.modes import modes
-from fallline.record.operations import ACTIVATIONS
+from fallline.record.operations import ACTIVATIONS, PIECEWISE
 from fallline.record.race import Race
 from fallline.record.sample import Sample
 from fallline.record.schedule import FIRST, Schedule
@@ -260,7 +261,11 @@ class Recorder:
 
     def _grad(self, original: Hook, outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """``torch.autograd.grad`` counts as a training's backward only where no optimizer steps."""
-        if not self._listening() or self._stepped or kwargs.get("create_graph"):
+        if kwargs.get("create_graph") and self._sample is not None and self._listening():
+            derivatives = original(outputs, inputs, *args, **kwargs)
+            self._guard(self._note_derivatives, outputs, derivatives)
+            return derivatives
+        if not self._listening() or self._stepped or kwargs.get("create_graph") or _of_functional():
             return original(outputs, inputs, *args, **kwargs)
         if not isinstance(inputs, (Tensor, tuple, list, dict)):
             inputs = tuple(inputs)  # a generator, such as model.parameters(), can be read only once
@@ -278,6 +283,17 @@ class Recorder:
         values = gradients.values() if isinstance(gradients, dict) else gradients
         self._guard(self._after_hand_backward, list(zip(leaves, values, strict=False)))
         return gradients
+
+    def _note_derivatives(self, outputs: Any, derivatives: Any) -> None:
+        """Note that the derivative of a derivative, which the loss is to be made of, is exactly zero."""
+        tensors = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+        found = derivatives.values() if isinstance(derivatives, dict) else derivatives
+        if any(value is None or value.any() for value in found):
+            return
+        graphs = [graph for tensor in tensors if (graph := autograd.read(tensor)) is not None]
+        bent = {PIECEWISE.get(autograd.op_name(node)) for graph in graphs for node in graph.nodes} - {None}
+        if bent:
+            self.store.event(self.step, "zero-derivative", activations=sorted(map(str, bent)))
 
     def _trained_by(self, outputs: Any, inputs: Any) -> list[Tensor]:
         """The parameters whose gradients are asked for; none where it is data's gradient, as for an attack."""
@@ -782,6 +798,11 @@ def _untraced(hook: Hook) -> Hook:
         return hook(*args, **kwargs)
 
     return called
+
+
+def _of_functional() -> bool:
+    """Whether ``torch.autograd.functional`` asks, for a Jacobian or a Hessian, two calls above."""
+    return sys._getframe(3).f_globals.get("__name__") == "torch.autograd.functional"
 
 
 def _rate(optimizer: Optimizer) -> float:

@@ -34,6 +34,7 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     factor = factor / float(scale) if factor is not None and scale is not None else factor
     sight: dict[str, Any] = {"kind": None, "ops": list(graph.tail), "factor": factor}
     sight["broadcast"] = autograd.broadcast(loss.grad_fn)
+    sight["softened"] = autograd.softened(graph.nodes)
     pair = _library(node) or _written(graph, node)
     if pair is None:
         labels = _hinged(node)

@@ -124,9 +124,21 @@ class Surgery(TorchFunctionMode):
             output = func(*bias, *args, **kwargs)
         return self._after(args, output)
 
+    def _parts(self, args: Sequence[Any]) -> tuple[Tensor | None, int]:
+        """The weight of a multiplication, and which argument is the data: the second in w @ x.
+
+        Data may be leaves that require a gradient, too, as where an equation is differentiated by them.
+        """
+        leaves = [(leaf, place) for place, a in enumerate(args[:2]) if (leaf := _leaf(a)) is not None]
+        known = [pair for pair in leaves if id(pair[0]) in self.edits] or leaves
+        if not known:
+            return None, 0
+        weight, place = known[0]
+        return weight, 1 if place == 0 and len(args) > 1 and isinstance(args[1], Tensor) else 0
+
     def _fitted(self, args: Sequence[Any], output: Tensor) -> bool:
         """Whether the weight was scaled just now, by the spread of what the layer gives for its first batch."""
-        weight = _weight(args)
+        weight, _ = self._parts(args)
         edit = self.edits.get(id(weight))
         if weight is None or edit is None or not edit.unit_variance:
             return False
@@ -139,7 +151,7 @@ class Surgery(TorchFunctionMode):
         return True
 
     def _before(self, args: Sequence[Any]) -> Sequence[Any]:
-        weight, place = _weight(args), _data(args)
+        weight, place = self._parts(args)
         edit = self.edits.get(id(weight))
         if weight is None or edit is None or edit.scaler is None:
             return args
@@ -147,7 +159,7 @@ class Surgery(TorchFunctionMode):
         return *args[:place], _upright(data, place), *args[place + 1 :]
 
     def _after(self, args: Sequence[Any], output: Any) -> Any:
-        weight, place = _weight(args), _data(args)
+        weight, place = self._parts(args)
         if weight is None:
             return output
         self._current = id(weight)
@@ -167,15 +179,6 @@ class Surgery(TorchFunctionMode):
 
 def _in_turn(first: Change, second: Change, call: Call) -> Call:
     return second(first(call))
-
-
-def _weight(args: Sequence[Any]) -> Tensor | None:
-    return next((w for a in args[:2] if (w := _leaf(a)) is not None), None)
-
-
-def _data(args: Sequence[Any]) -> int:
-    """Which argument of a multiplication is the data: the second in w @ x."""
-    return 1 if len(args) > 1 and _leaf(args[0]) is not None and isinstance(args[1], Tensor) else 0
 
 
 def _upright(tensor: Tensor, place: int) -> Tensor:

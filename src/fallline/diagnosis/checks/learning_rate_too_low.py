@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ class LearningRateTooLow:
     straight: float = 0.25  # distance from the start over the length of the path: 1 is a straight line
     gradient: float = 0.05  # of the largest gradient norm that must be left at the end, for there is a way to go
     still: float = 0.01  # weights that moved less than this hardly moved, however straight
+    tiny: float = 1e-4  # share of the weights that is one update, on a plateau of a loss of unknown worth
     begun: float = 0.1  # a training that explained more than this must still be falling
     gain: float = 0.3  # what the second half of the updates must gain of what the first did, for that
     early: float = 0.2  # of the updates, after which …
@@ -57,11 +59,10 @@ class LearningRateTooLow:
         """
         loss = training.loss
         part = max(1, len(loss) // 10)
-        noise = float(loss[-part:].std()) * (2 / part) ** 0.5
         start, middle, end = (
             float(np.median(loss[at : at + part])) for at in (0, len(loss) // 2 - part // 2, len(loss) - part)
         )
-        return bool(middle - end > max(gain * (start - middle), sure * noise))
+        return bool(middle - end > max(gain * (start - middle), sure * _noise(training)))
 
     def _judge(self, training: Training) -> Finding | None:
         outcome = judge(training)
@@ -151,9 +152,11 @@ class LearningRateTooLow:
         moved = (float(distance[-1]) + straight * unseen) / float(weight[0])
         slow = moved < self.still or (moved < self.moved and straight >= self.straight)
         head = float(np.median(training.loss[: max(5, len(training.loss) // 10)]))
-        falling = outcome.last <= head + 0.02 * abs(head)
+        falling = outcome.last <= head + max(0.02 * abs(head), self.sure * _noise(training))
         slow = slow or (moved < self.far and straight >= self.line and self._goes_on(training, self.pace))
-        slow = slow if outcome.trivial is not None else moved < self.still  # what the loss is worth is not known
+        if outcome.trivial is None:  # what the loss is worth is not known
+            tiny = outcome.idle and typical(update / weight) < self.tiny
+            slow = moved < self.still or (tiny and moved < self.crept)
         if outcome.explained >= self.open:
             slow = slow and moved < self.crept and straight >= self.along
         if outcome.explained > self.begun and not self._goes_on(training, self.gain):
@@ -181,6 +184,12 @@ class LearningRateTooLow:
                 **_pace(training, outcome.last, outcome.trivial),
             },
         )  # fmt: skip
+
+
+def _noise(training: Training) -> float:
+    """Standard error of the difference between two tenths of the losses."""
+    part = max(1, len(training.loss) // 10)
+    return float(training.loss[-part:].std()) * math.sqrt(2 / part)
 
 
 def _pace(training: Training, last: float, trivial: float | None) -> dict[str, float]:

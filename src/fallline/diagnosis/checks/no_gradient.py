@@ -30,7 +30,7 @@ class NoGradient:
             raise NotApplicable("no update was recorded")
         looks = (
             self._cut, self._penalty, self._hidden, self._made_anew, self._left_out, self._frozen, self._nothing,
-            self._cleared, self._thrown_away, self._never, self._all_zero, self._died,
+            self._cleared, self._thrown_away, self._never, self._all_zero, self._died, self._piecewise,
         )  # fmt: skip
         return next((finding for look in looks if (finding := look(run)) is not None), None)
 
@@ -265,6 +265,24 @@ class NoGradient:
                 (), float(len(zero)), "died",
             )  # fmt: skip
         return None
+
+    def _piecewise(self, run: Run) -> Finding | None:
+        """A second derivative in the loss that is zero, for the network is linear piece by piece."""
+        events = list(run.events_of("zero-derivative"))
+        looked = {sight.step for sight in run.sights}
+        steps = {event.step for event in events} & looked
+        if len(steps) < self.seen or len(steps) < len(looked):
+            return None
+        names = " and ".join(events[0].detail["activations"])
+        return self._finding(
+            "a derivative in the loss is exactly zero",
+            f"In all {len(steps)} updates looked at, the derivative of a derivative, taken with create_graph=True, is "
+            f"exactly 0 for every sample: {names} is linear piece by piece.",
+            "The slope of such an activation is constant on each piece, so its own slope is 0. A term of the loss that "
+            "is made of it, as the residual of a differential equation, tells the parameters nothing. Take an "
+            "activation with a second derivative: tanh, sin, GELU or softplus.",
+            (), float(len(steps)), "piecewise",
+        )  # fmt: skip
 
     def _finding(
         self, title: str, message: str, why: str, names: tuple[str, ...], count: float, kind: str = ""

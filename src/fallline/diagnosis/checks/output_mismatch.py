@@ -30,6 +30,7 @@ class OutputMismatch:
     """The last activation and the loss do not fit the targets: seen from the operations and ranges at the loss."""
 
     code: str = "output-mismatch"
+    often: float = 0.5  # of the losses looked at, in which a softmax is taken of a softmax
     outside: float = 0.1  # of the targets' range, that the output cannot reach
     labels: float = 1.2  # of a sample, on average
     explained: float = 0.9  # of the trivial loss: a training that explained more expresses its targets well enough
@@ -57,7 +58,7 @@ class OutputMismatch:
         impossible = sight["kind"] in ("nll", "bce-logits") and outcome.last < 0  # neither can be negative
         ops = [op for op in sight["ops"] if op not in VIEWS]
         if sight["kind"] is None:
-            return self._twice_exponential(ops) or self._hinge(training)
+            return self._twice_exponential(ops) or self._hinge(training) or self._softened(training)
         certain = self._one_unit(sight, ops) or self._numbered(sight) or self._zeros(training, sight)
         if certain or (outcome.explained >= self.explained and not impossible):
             return certain
@@ -209,6 +210,20 @@ class OutputMismatch:
             "and 1.",
             "The loss takes raw scores (logits). Squeezed into 0 to 1 they can never say more than e : 1, so the loss "
             "has a floor far above 0 and the gradient is small everywhere. Leave the activation at the output out.",
+        )
+
+    def _softened(self, training: Training) -> Finding | None:
+        """Probabilities where a distribution expects logits."""
+        seen = [sight.get("softened", False) for sight in training.sights]
+        if sum(seen) < self.often * len(seen):
+            return None
+        return self._finding(
+            "softmax applied to probabilities",
+            "The output passes through softmax, and the logarithm of its softmax is taken again, as "
+            "Categorical(logits=…) and log_softmax do.",
+            "They take raw scores (logits). Squeezed into 0 to 1 these can never say more than e : 1, so no choice "
+            "gets more than a little above its share. Leave the softmax at the output out, or give what it puts out as "
+            "probabilities: Categorical(probs=…).",
         )
 
     def _scores(self, sight: dict[str, Any], ops: list[str]) -> Finding | None:

@@ -33,19 +33,22 @@ class SwapActivation:
     treats: frozenset[str] = frozenset(
         {
             "vanishing-gradient", "exploding-gradient", "dead-units", "saturated-units", "plateau",
-            "bad-initialisation", "non-finite",
+            "bad-initialisation", "non-finite", "no-gradient",
         }
     )  # fmt: skip
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
-        """ReLU for what saturates, SELU for both, leaky ReLU for what is dead."""
-        touched = [layer for layer in layers.hidden(run) if layer.activation]
-        if not touched:
+        """ReLU for what saturates, SELU for both, leaky ReLU for what is dead, tanh where the slope must bend."""
+        bends = finding.code == "no-gradient"
+        # a derivative within the loss uses the layers once more
+        touched = [layer for layer in (run.layers if bends else layers.hidden(run)) if layer.activation]
+        if not touched or (bends and "piecewise" not in finding.evidence):
             return []
         present = {layer.activation for layer in touched}
         wanted = ["leaky_relu", "selu"] if present <= {"relu"} else ["relu", "selu"]
         if finding.code in ("bad-initialisation", "non-finite") and present <= {"relu"}:
             wanted = ["selu"]
+        wanted = ["tanh"] if bends else wanted
         names = [layers.weight(run, layer) for layer in touched]
         every = [layers.weight(run, layer) for layer in run.layers if layer.kind in ("linear", "conv")]
         biases = [b for layer in run.layers if (b := layers.bias(run, layer)) is not None]
