@@ -166,6 +166,17 @@ def test_curvature_of_a_quadratic_is_exact() -> None:
     assert w.grad is not None
 
 
+def test_what_parts_equal_units_is_seen_where_descent_has_stopped() -> None:
+    """The gradient of equal units is equal, and so is every product of it with the Hessian."""
+    scale = torch.linspace(1.0, 2.0, 16, dtype=torch.float64)
+    for distance, negative in ((1e-6, True), (1.0, False)):
+        units = nn.Parameter(torch.full((4, 16), 0.25, dtype=torch.float64) + distance)
+        loss = 1 + (scale * (units.sum(dim=0) - 1).square()).sum() - 0.1 * (units - units.mean(dim=0)).square().sum()
+        found = hessian.look(loss, [units], None)
+        assert (found["values"][0] < -0.19) == negative  # away from the bottom what the gradient is made of counts
+        assert found["values"][-1] == pytest.approx(16.0, rel=0.05)
+
+
 def test_preconditioned_as_adam_does() -> None:
     values = [1.0, 100.0]
     w, _ = quadratic(values)

@@ -21,6 +21,7 @@ from fallline.record import graph as autograd
 from fallline.record.modes import Mode
 
 STEPS = 12  # products with the Hessian; each costs about two gradients
+REST = 1e-6  # of the loss: what is left to gain where descent has stopped
 LARGEST = 2**23  # parameters up to which their Lanczos vectors are held in memory
 
 
@@ -88,11 +89,23 @@ def look(loss: Tensor, parameters: Sequence[Tensor], optimizer: Optimizer | None
         row = _flat([torch.zeros_like(p) if r is None else r for r, (p, _) in zip(rows, used, strict=True)])
         return row if scaling is None else row * scaling
 
+    def spectrum(first: Tensor | None) -> Spectrum:
+        return lanczos(multiply, size, steps=STEPS, start=first, dtype=gradient.dtype, device=gradient.device)
+
     try:
-        found = lanczos(multiply, size, steps=STEPS, start=start, dtype=gradient.dtype, device=gradient.device)
+        found = spectrum(start)
+        if _arrived(found, start, loss) and len(found.values) < size:  # the gradient of units that are equal is equal,
+            aside = spectrum(None)  # and so is all that follows from it: what parts them shows from elsewhere only
+            found = aside if float(aside.values[0]) < 0 else found
     except (RuntimeError, ArithmeticError) as error:
         return {"refused": _first_line(error)}
     return {"gradient": length, "preconditioned": scaling is not None, **_described(found, start, [p for p, _ in used])}
+
+
+def _arrived(found: Spectrum, start: Tensor, loss: Tensor) -> bool:
+    """Whether nothing is left to gain in the quadratic model, which curves upwards wherever the gradient leads."""
+    gain = (start @ found.vectors).double().square() / (2 * found.values)
+    return float(found.values[0]) > 0 and float(gain.sum()) < REST * abs(float(loss.detach()))
 
 
 def _described(found: Spectrum, start: Tensor, parameters: Sequence[Tensor]) -> dict[str, Any]:
