@@ -180,6 +180,27 @@ def test_the_backward_of_an_operation_in_the_model(recording: Recording, step: i
     assert birth["parameters"] == ["0.weight"]
 
 
+def test_rows_that_the_loss_leaves_out(recording: Recording) -> None:
+    """A softmax over nothing but padding is NaN; the loss does not see it, and the gradient does."""
+
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.score, self.value = nn.Linear(3, 4).double(), nn.Linear(4, 2).double()
+
+        def forward(self, x: Tensor) -> Tensor:
+            padding = (x == 0).all(dim=1, keepdim=True)
+            return self.value(self.score(x).masked_fill(padding, -math.inf).softmax(1))
+
+    inputs = list(batches(6, 8, 3))
+    inputs[2][5] = 0.0
+    with recording:
+        train(Masked(), lambda y: torch.where(torch.arange(8)[:, None] == 5, 0.0, y).square().mean(), iter(inputs))
+    birth = recording.birth
+    assert (birth["step"], birth["origin"], birth["operation"]) == (2, "forward", "softmax")
+    assert birth["rows"] == [5]
+
+
 def test_raw_tensors(recording: Recording) -> None:
     w = torch.ones(3, 2, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=1e-3)

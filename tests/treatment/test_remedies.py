@@ -176,6 +176,7 @@ def test_a_trial_that_stops_early_is_held_against_the_same_number_of_updates(rec
     comparison = held(record, falling, falling[:50])
     assert comparison.updates == 50
     assert comparison.before == comparison.after
+    assert not held(record, list(np.linspace(2.3, 2.0, 100)), [1.0] * 10).better  # a tenth of the updates shows nothing
 
 
 def test_a_dead_process_has_an_infinite_loss() -> None:

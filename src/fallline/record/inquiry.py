@@ -107,7 +107,7 @@ class Inquiry:
                 return False
             finally:
                 self.calls.paused(False)
-            if origin is not None and not backward:
+            if origin is not None:  # under a finite loss, too, that leaves out where it stands
                 detail |= self._told(origin, call)
             elif slope is not None:
                 detail |= {"operation": slope.operation, "place": _detail(slope.place), "how": "replay"}

@@ -28,6 +28,7 @@ CLEARLY = 0.05  # a loss is clearly better when it is lower by this share of the
 SOLVED = 0.1  # share of the scale of which hardly anything is left to gain
 LITTLE = 0.2  # share of the scale that may be left where nothing is found any more
 SQUARES = 0.5  # of these shares for a mean of squares, of which 1 − R² is the rest
+MOST = 0.5  # of the updates that must be left to a remedy that leaves out some
 SOUND = 0.8  # share of the last losses that must be finite: a batch that is skipped may still give NaN
 UNSEEN = frozenset({"wrong-mode"})  # faults that may spoil the evaluation alone: a cure need not lower the loss
 PLAIN = frozenset({"no-gradient"})  # faults to be cured also where another loss pulls at the same parameters
@@ -267,7 +268,8 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
     trial = replace(trial, ill=untreated.ill)
     base, other = untreated.main, trial.main
     lengths = [len(t.loss) for t in (base, other) if t is not None and len(t.loss)]
-    whole = trial.exit != 0 or not MORE.isdisjoint(remedy.name for remedy in trial.remedies)
+    few = other is not None and base is not None and len(other.loss) < MOST * len(base.loss)
+    whole = trial.exit != 0 or few or not MORE.isdisjoint(remedy.name for remedy in trial.remedies)
     updates = max(lengths, default=0) if whole else min(lengths, default=0)
     most = _since_spikes(untreated, updates)
     before = end_loss(untreated, len(base.loss) if base is not None else 0, most)
