@@ -58,6 +58,36 @@ def test_a_forgotten_zero_grad_is_found_and_cured(tmp_path: Path) -> None:
     assert "+    optimizer.zero_grad()" in done.stderr.splitlines()
 
 
+BY_HAND = """
+import torch
+torch.manual_seed(0)
+x = torch.randn(200, 3)
+y = (x @ torch.tensor([1.0, -2.0, 0.5])).unsqueeze(1)
+w = torch.randn(3, 1, requires_grad=True)
+b = torch.zeros(1, requires_grad=True)
+for step in range(150):
+    b.grad = None
+    loss = ((x @ w + b - y) ** 2).mean()
+    loss.backward()
+    with torch.no_grad():
+        for p in (w, b):
+            p -= 0.05 * p.grad
+print("loss", loss.item())
+"""
+
+
+def test_gradients_of_an_update_by_hand_are_cleared(tmp_path: Path) -> None:
+    done, report = fix(tmp_path, BY_HAND, "--apply")
+    assert done.returncode == 0, done.stderr
+    assert report["chosen"] == [{"name": "zero-grad", "args": {}}]
+    assert "p.grad = None" in str(report["change"])
+    assert report["diff_verified"], report["diff_note"]
+    assert "+    for parameter in [w, b]:\n+        parameter.grad = None\n     loss.backward()\n" in str(
+        report["diff"]
+    )
+    assert float(done.stdout.split()[1]) < 1e-3
+
+
 ONCE = "\nimport os\nprint('run', os.urandom(4).hex())\n"
 
 

@@ -181,6 +181,25 @@ def test_zero_grad_after_every_step() -> None:
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_gradients_by_hand_are_kept_while_they_are_gathered() -> None:
+    w, (x, y) = torch.ones(4, 2, dtype=torch.float64, requires_grad=True), data()
+    patient = Patient()
+    BY_NAME["zero-grad"].apply(patient, {})
+    with patient.operate():
+        for _ in range(2):
+            F.mse_loss(x @ w, y).backward()
+        gathered = w.grad
+        assert gathered is not None
+        (once,) = torch.autograd.grad(F.mse_loss(x @ w, y), w)
+        assert torch.allclose(gathered, 2 * once)
+        with torch.no_grad():
+            w -= 0.1 * gathered
+        F.mse_loss(x @ w, y).backward()
+        (once,) = torch.autograd.grad(F.mse_loss(x @ w, y), w)
+        assert w.grad is not None
+        assert torch.allclose(w.grad, once)
+
+
 class Hiding(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -17,7 +17,13 @@ CLIP = "torch.nn.utils.clip_grad_norm_"
 
 
 def zero_grad(script: Script, args: dict[str, Any], run: Run) -> None:
-    """``zero_grad`` before the backward pass, or after the step where several backward passes may belong to one."""
+    """``zero_grad`` before the backward pass, or after the step where several backward passes may belong to one.
+
+    Of an update by hand the gradients themselves are taken away before the backward pass.
+    """
+    if not any(training.optimizer.id for training in run.trainings):
+        script.insert_before(places.backward(script), _without_gradients(run))
+        return
     step = _unzeroed(script)
     line = f"{places.owner(script, step)}.zero_grad()"
     block = script.parent(script.statement(step))
@@ -26,6 +32,17 @@ def zero_grad(script: Script, args: dict[str, Any], run: Run) -> None:
         script.insert_before(here[0], line)
     else:
         script.insert_after(step, line)
+
+
+def _without_gradients(run: Run) -> str:
+    """The line that clears the gradients of all parameters."""
+    models = {parameter.model for parameter in run.parameters}
+    if len(models) == 1 and all(models):
+        return f"{models.pop()}.zero_grad()"
+    if any(models) or not run.parameters:
+        raise Unclear("the parameters belong to several models")
+    names = ", ".join(parameter.name for parameter in run.parameters)
+    return f"for parameter in [{names}]:\n    parameter.grad = None"
 
 
 def _unzeroed(script: Script) -> cst.Call:

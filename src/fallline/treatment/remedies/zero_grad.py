@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from fallline.diagnosis.finding import Finding, Prescription
@@ -24,20 +26,34 @@ class ZeroGrad:
         return [Prescription(self.name, {}, "call optimizer.zero_grad() in every round of the loop")]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
-        """Zero after each step, and within a step before every backward pass, as of LBFGS' closure."""
+        """Zero after each step, and within a step before every backward pass, as of LBFGS' closure.
+
+        Of an update by hand, what has moved since the last backward pass loses its gradient before the next one.
+        """
         stepping: list[Optimizer] = []
+        by_hand: list[tuple[Tensor, Tensor]] = []
 
         def clear() -> None:
             for optimizer in stepping:
                 optimizer.zero_grad()
+            for parameter, before in by_hand:
+                if not torch.equal(parameter.detach(), before):
+                    parameter.grad = None
+
+        def note(parameters: list[Tensor]) -> None:
+            if not patient.optimizers:
+                by_hand[:] = [(p, p.detach().clone()) for p in parameters]
 
         def end(optimizer: Optimizer) -> None:
             stepping.clear()
             optimizer.zero_grad()
 
         patient.around_step(stepping.append, end)
+        patient.before_update(note)
         patient.before_backward(clear)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """The missing line."""
+        if not any(training.optimizer.id for training in run.trainings):
+            return "In the loop, before loss.backward(), for every parameter p:\n    p.grad = None"
         return "In the loop (or the closure), before loss.backward():\n    optimizer.zero_grad()"
