@@ -8,9 +8,9 @@ import numpy as np
 
 from fallline.calculus import stability
 from fallline.diagnosis.finding import Finding, text
-from fallline.diagnosis.landscape import Landscape, ask, pace
+from fallline.diagnosis.landscape import Landscape, ask, landscapes, pace
 from fallline.diagnosis.outcome import judge
-from fallline.record.run import Run, Training
+from fallline.record.run import Floats, Run, Training
 
 LOSSES = ("mse", "smooth-l1", "huber", None)  # a cross entropy has no bottom for its quadratic model to stand on …
 ENTROPIES = ("logsoftmax", "nllloss", "logsigmoid", "binarycrossentropywithlogits")  # … even if it is a part of a loss
@@ -28,6 +28,7 @@ class IllConditioned:
     code: str = "ill-conditioned"
     gain: float = 0.3  # of the loss, that lies in such directions
     explained: float = 0.8  # of the trivial loss
+    looks: int = 3  # the latest, of which the median must show it: the gradient of one batch is noise in part
     late: float = 0.25  # of the run, before which a look says nothing about its end
 
     def look(self, run: Run) -> Finding | None:
@@ -41,12 +42,13 @@ class IllConditioned:
         judgeable = look.convex and look.largest > 0 and look.step - first >= self.late * updates
         if not judgeable or not kinds <= set(LOSSES) or not outcome.explained < self.explained or not outcome.finite:
             return None
-        slow = (look.values > 0) & (look.values * updates < look.largest)
         samples = max((s.get("elements", 0) for s in training.sights), default=0)
         fitted = look.size / samples if samples else 0.0  # what any direction of a batch would gain by its noise
-        share = float(look.gains[slow].sum())
-        if share - fitted < self.gain:
+        looks = [seen for seen in landscapes(training) if seen.step - first >= self.late * updates]
+        share, usual = _share(look, updates), float(np.median([_share(seen, updates) for seen in looks[-self.looks :]]))
+        if min(share, usual) - fitted < self.gain:
             return None
+        slow = _slow(look, updates)
         flattest = float(look.values[slow][np.argmax(look.gains[slow])])
         ratio = look.largest / flattest
         rate = pace(training)
@@ -70,3 +72,13 @@ class IllConditioned:
                 "updates_needed": needed,
             },
         )  # fmt: skip
+
+
+def _slow(look: Landscape, updates: int) -> Floats:
+    """(k,) which directions the largest stable learning rate would not finish in so many updates."""
+    return np.asarray((look.values > 0) & (look.values * updates < look.largest))
+
+
+def _share(look: Landscape, updates: int) -> float:
+    """What descending along those would gain, as a share of the loss."""
+    return float(look.gains[_slow(look, updates)].sum())
