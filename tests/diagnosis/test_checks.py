@@ -276,6 +276,13 @@ def test_tiny_updates_on_a_plateau_of_unknown_worth(record: Record) -> None:
         assert (LearningRateTooLow().look(made.run()) is not None) is named
 
 
+@pytest.mark.filterwarnings("error")
+def test_losses_that_are_partly_infinite_are_judged_without_a_warning(record: Record) -> None:
+    made = slow(record, 1e-3, list(np.linspace(2.31, 2.29, 97)) + [math.inf] * 3)
+    assert judge(made.trainings[0]).finite
+    diagnose(made)
+
+
 def test_slow_weights_that_learn_are_no_fault(record: Record) -> None:
     assert LearningRateTooLow().look(slow(record, 1e-3, LEARNT)) is None
 

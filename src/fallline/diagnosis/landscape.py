@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fallline.diagnosis.finding import Finding, NotApplicable
+from fallline.record.hessian import NEGATIVE
 from fallline.record.run import Event, Floats, Run, Training
-
-NEGATIVE = 0.01  # of the largest curvature: a negative one beyond this is no rounding error
 
 
 @dataclass(frozen=True)

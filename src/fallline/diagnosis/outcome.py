@@ -94,14 +94,16 @@ def judge(training: Training) -> Outcome:
         tail = loss[-tenth:]
         finite = bool(np.isfinite(tail).mean() > 0.5)
         last = float(np.median(tail[np.isfinite(tail)])) if finite else math.inf
+        noise = float(tail[np.isfinite(tail)].std()) / math.sqrt(tenth) if finite else 0.0
     trivial, meaning = trivial_loss(training)
     contested = training.contested or (trivial is None and (training.beside_another or _around_zero(loss)))
     contested = contested or _drifts(training)
     half = loss[len(loss) // 2 :]
-    below = (trivial - half.mean()) / (half.std() / math.sqrt(len(half)) + 1e-300) if trivial and finite else 0.0
+    with np.errstate(invalid="ignore"):
+        below = (trivial - half.mean()) / (half.std() / math.sqrt(len(half)) + 1e-300) if trivial and finite else 0.0
     # an update that searches along its line may arrive with the first: where it arrived, nothing tells then
     flat = _flat(loss) and not (trivial is None and training.optimizer.kind == "LBFGS")
-    unsure = trivial is not None and _unsure(training, 1 - last / trivial, float(tail.std()) / trivial / tenth**0.5)
+    unsure = trivial is not None and _unsure(training, 1 - last / trivial, noise / trivial)
     return Outcome(len(loss), first, last, trivial, meaning, finite, flat, float(below), contested, unsure)
 
 

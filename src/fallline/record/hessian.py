@@ -21,6 +21,7 @@ from fallline.record import graph as autograd
 from fallline.record.modes import Mode
 
 STEPS = 12  # products with the Hessian; each costs about two gradients
+NEGATIVE = 0.01  # of the largest curvature: a negative one beyond this is no rounding error
 REST = 1e-6  # of the loss: what is left to gain where descent has stopped
 LARGEST = 2**23  # parameters up to which their Lanczos vectors are held in memory
 
@@ -96,7 +97,7 @@ def look(loss: Tensor, parameters: Sequence[Tensor], optimizer: Optimizer | None
         found = spectrum(start)
         if _arrived(found, start, loss) and len(found.values) < size:  # the gradient of units that are equal is equal,
             aside = spectrum(None)  # and so is all that follows from it: what parts them shows from elsewhere only
-            found = aside if float(aside.values[0]) < 0 else found
+            found = aside if float(aside.values[0]) < -NEGATIVE * float(aside.values.abs().max()) else found
     except (RuntimeError, ArithmeticError) as error:
         return {"refused": _first_line(error)}
     return {"gradient": length, "preconditioned": scaling is not None, **_described(found, start, [p for p, _ in used])}

@@ -189,7 +189,8 @@ class LearningRateTooLow:
 def _noise(training: Training) -> float:
     """Standard error of the difference between two tenths of the losses."""
     part = max(1, len(training.loss) // 10)
-    return float(training.loss[-part:].std()) * math.sqrt(2 / part)
+    last = training.loss[-part:]
+    return float(last[np.isfinite(last)].std()) * math.sqrt(2 / part)
 
 
 def _pace(training: Training, last: float, trivial: float | None) -> dict[str, float]:
