@@ -291,6 +291,29 @@ def test_weights_that_wander_are_not_slow(record: Record) -> None:
     assert LearningRateTooLow().look(slow(record, 2.0, STUCK)) is None
 
 
+@pytest.mark.parametrize(("update", "spread", "named"), [(0.05, 0.01, True), (0.05, 0.5, False), (0.005, 0.01, False)])
+def test_samples_that_look_alike_after_huge_first_updates(
+    record: Record, update: float, spread: float, named: bool
+) -> None:
+    made = record().chain(2).losses(STUCK).classes(TEN)
+    made.weigh(range(0, 100, 10), weight=1.0, grad=1.0, update_norm=[update] * 4 + [1e-3] * 6, displacement=0.2)
+    for i, step in enumerate(range(0, 100, 10)):
+        made.measure([step], {}, in_rms=1.0, in_spread=0.5 if i < 2 else spread)
+    finding = LearningRateTooHigh().look(made.run())
+    assert (finding is not None) is named
+    assert finding is None or finding.evidence["first_spread"] == 0.5
+
+
+@pytest.mark.parametrize(("update", "named"), [(0.02, True), (0.002, False)])
+def test_a_loss_that_climbs_back_to_chance_under_large_updates(record: Record, update: float, named: bool) -> None:
+    course = [*np.linspace(2.3, 1.8, 30), *np.linspace(1.8, 2.3, 40), *STUCK[:30]]
+    made = record().chain(2).losses(course).classes(TEN)
+    made.weigh(range(0, 100, 10), weight=1.0, grad=1.0, update_norm=update, displacement=0.2)
+    finding = LearningRateTooHigh().look(made.run())
+    assert (finding is not None) is named
+    assert finding is None or finding.evidence["best_loss"] == pytest.approx(1.8, abs=0.1)
+
+
 # -- the loss
 
 

@@ -163,6 +163,78 @@ def bumps(right: bool) -> None:
         optimizer.step()
 
 
+def mixture(right: bool) -> None:
+    x = torch.cat([rows() + 2, rows() - 2])
+    means = (torch.randn(3, 6) if right else torch.zeros(3, 6)).requires_grad_()
+    scales, shares = torch.zeros(3, 6, requires_grad=True), torch.zeros(3, requires_grad=True)
+    optimizer = torch.optim.Adam([means, scales, shares], lr=0.02)
+    for _ in range(60):
+        each = torch.distributions.Normal(means, scales.exp()).log_prob(x[:, None]).sum(-1) + shares.log_softmax(0)
+        optimizer.zero_grad()
+        (-each.logsumexp(1).mean()).backward()
+        optimizer.step()
+
+
+def one_by_one(right: bool) -> None:
+    kind = torch.randint(2, (200,))
+    x = torch.randn(200, 1, 30) * torch.tensor([0.4, 2.0])[kind][:, None, None]
+    norm = nn.GroupNorm(1, 8) if right else nn.BatchNorm1d(8)
+    model = nn.Sequential(nn.Conv1d(1, 8, 3), nn.Identity() if right else norm, nn.ReLU(), nn.AdaptiveAvgPool1d(1))
+    model.extend([nn.Flatten(), nn.Linear(8, 2)])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for i in range(800):
+        row = i % 200
+        (F.cross_entropy(model(x[row : row + 1]), kind[row : row + 1]) / 8).backward()
+        if i % 8 == 7:
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def side_valley(right: bool) -> None:
+    t = torch.linspace(0, 4, 400)
+
+    def pulse(t: Tensor) -> Tensor:
+        return torch.exp(-((t / 0.3) ** 2)) * torch.cos(30 * t)
+
+    y = 0.8 * pulse(t - 2.1) + 0.03 * torch.randn(400)
+    delay, height = torch.tensor(2.08 if right else 1.69, requires_grad=True), torch.tensor(0.5, requires_grad=True)
+    optimizer = torch.optim.Adam([delay, height], lr=2e-3)
+    for _ in range(600):
+        optimizer.zero_grad()
+        (height * pulse(t - delay) - y).pow(2).sum().backward()
+        optimizer.step()
+
+
+def powers(right: bool) -> None:
+    t = torch.rand(200, dtype=torch.float64) * 2 - 1
+    y = torch.sin(9 * t)
+    table = torch.stack([torch.cos(k * t.acos()) if right else t**k for k in range(14)], dim=1).float()
+    w = torch.zeros(14, requires_grad=True)
+    for _ in range(2000):
+        ((table @ w - y.float()) ** 2).mean().backward()
+        with torch.no_grad():
+            w -= 0.3 * w.grad
+            w.grad.zero_()
+
+
+def deep_residual(right: bool) -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(24, 24), nn.Linear(24, 24)
+            for layer in (self.a, self.b):
+                nn.init.kaiming_normal_(layer.weight)
+            if right:
+                nn.init.zeros_(self.b.weight)
+
+        def forward(self, h: Tensor) -> Tensor:
+            return h + self.b(torch.relu(self.a(h)))
+
+    x = rows()
+    train(nn.Sequential(nn.Linear(6, 24), *(Block() for _ in range(30)), nn.Linear(24, 2)), x, (x[:, 0] > 0).long(),
+          F.cross_entropy, lr=1e-3)  # fmt: skip
+
+
 def half_cleared(right: bool) -> None:
     x = rows()
     y = x[:, :1].sin()
@@ -365,6 +437,11 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
         )
     },
     "bumps that start equal": (bumps, "symmetric-units", "identical units in centre, height"),
+    "a mixture that starts as one": (mixture, "symmetric-units", "identical units in scales, means, shares"),
+    "batch norm on one sample after the other": (one_by_one, "wrong-mode", "batch norm over a single sample"),
+    "a curve in a side valley": (side_valley, "local-minimum", "local minimum at"),
+    "raw powers": (powers, "ill-conditioned", "ill-conditioned, κ ="),
+    "a deep residual network": (deep_residual, "exploding-gradient", "exploding gradient"),
     "half the gradients cleared": (half_cleared, "stale-gradient", "old gradients are carried into every step"),
     "attention of standard normal weights": (attention, "bad-initialisation", "bad initialisation"),
     "a ring without noise": (ring, "oscillating-loss", "oscillating loss"),
@@ -411,7 +488,8 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_mistake_is_named_and_its_right_twin_is_not(watched: Watched, name: str) -> None:
     program, code, title = PROGRAMS[name]
-    assert titles(watched(lambda: program(False)), code) == [title]
+    (found,) = titles(watched(lambda: program(False)), code)
+    assert found.startswith(title)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -56,7 +56,7 @@ def test_a_padding_mask_and_a_weighting_are_no_dropout() -> None:
 def test_batch_norm_says_how_it_acts() -> None:
     net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3))
     first = next(modes(read(net(torch.randn(4, 1, 8, 8)).sum())))[0]
-    assert first == {"kind": "batch-norm", "training": True, "values": 4 * 6 * 6, "fresh": False}
+    assert first == {"kind": "batch-norm", "training": True, "values": 4 * 6 * 6, "samples": 4, "fresh": False}
     net[1].reset_running_stats()
     net.eval()
     ((mode, weight),) = modes(read(net(torch.randn(4, 1, 8, 8)).sum()))

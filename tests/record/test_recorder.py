@@ -1091,10 +1091,11 @@ def test_memory_is_bounded_without_an_update(tmp_path: Path) -> None:
     assert len(run.sights) <= recorder.BACKWARDS
 
 
-def test_the_buffers_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("budget", [0.0, 1e9])
+def test_the_buffers_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: float) -> None:
     monkeypatch.setattr("fallline.record.store.FLUSH_SECONDS", 0.0)
     model, optimizer = linear_model()
-    watch = Recorder(Store(tmp_path), budget=0.03).start()
+    watch = Recorder(Store(tmp_path), budget=budget).start()
     largest = 0
     try:
         for _ in range(400):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ THROWN = 3.0  # times the very first loss
 OUTLIER = 100.0  # times the variance of a usual batch's targets
 DRIFT = 0.2  # of the targets' standard deviation: their mean moves when it moves by three times this
 DRAWN = 0.3  # of the weights' first norm: hardly anything but a decay draws them in so far
+SAME = 1e-4  # of the targets' standard deviation: their means differ by more from batch to batch
 FLAT = 0.02  # relative change over the second half below which a loss of unknown scale is flat
 
 
@@ -224,11 +226,17 @@ def _mse(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
     if np.isnan(variances).all():
         return None, ""
     rows = sights[0]["target"]["shape"][0]
-    whole = len(sights) > 1 and len({s["target"]["mean"] for s in sights}) == 1  # every batch is the whole data set
+    whole = len(sights) > 1 and same_targets(sights)  # every batch is the whole data set
     usual = float(np.nanmedian(variances))
     wild = np.nanmax(variances) > OUTLIER * usual > 0  # a few wrong targets say nothing about the others
     value = usual if wild else float(np.nanmean(variances))
     return value * ((rows - 1) / rows if whole else 1.0), "the variance of the targets, a prediction of their mean"
+
+
+def same_targets(sights: Sequence[dict[str, Any]]) -> bool:
+    """Whether it is the same targets each time, but for the rounding of those that are told by the loss."""
+    means, variances = (np.array([s["target"][name] for s in sights if "target" in s]) for name in ("mean", "variance"))
+    return len(means) > 0 and bool(np.ptp(means) <= SAME * math.sqrt(variances.max()))
 
 
 def _bce(sights: list[dict[str, Any]]) -> tuple[float | None, str]:

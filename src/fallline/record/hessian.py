@@ -82,10 +82,10 @@ def look(loss: Tensor, parameters: Sequence[Tensor], optimizer: Optimizer | None
         direction = vector if scaling is None else vector * scaling
         pieces = torch.split_with_sizes(direction, [p.numel() for p, _ in used])
         aims = [piece.view_as(p).to(p.dtype) for piece, (p, _) in zip(pieces, used, strict=True)]
-        outputs = [g for _, g in used if g.requires_grad]
-        along = [aim for aim, (_, g) in zip(aims, used, strict=True) if g.requires_grad]
+        # of a number: where autograd is given vectors for the outputs, it first imports SymPy to compare their sizes
+        along = [(g * aim.conj()).real.sum() for aim, (_, g) in zip(aims, used, strict=True) if g.requires_grad]
         rows: Sequence[Tensor | None] = torch.autograd.grad(
-            outputs, [p for p, _ in used], along, retain_graph=True, allow_unused=True
+            torch.stack(along).sum(), [p for p, _ in used], retain_graph=True, allow_unused=True
         )
         row = _flat([torch.zeros_like(p) if r is None else r for r, (p, _) in zip(rows, used, strict=True)])
         return row if scaling is None else row * scaling

@@ -19,8 +19,8 @@ def modes(graph: autograd.Graph) -> Iterator[tuple[Mode, Tensor | None]]:
     """Every dropout and batch norm of a forward pass, in its order, with the weight of the layer before it.
 
     A dropout has ``p``, the share it takes away. A batch norm has ``training``, whether it uses the statistics of the
-    batch; ``values``, how many numbers a channel gives to them; ``fresh``, whether its running statistics are those it
-    was made with (mean 0, variance 1), as before the first update of them.
+    batch; ``values``, how many numbers a channel gives to them, from how many ``samples``; ``fresh``, whether its
+    running statistics are those it was made with (mean 0, variance 1), as before the first update of them.
     """
     weights = {id(call.node): call.weight for call in graph.calls}
     weight: Tensor | None = None
@@ -58,5 +58,6 @@ def _batch_norm(node: autograd.Node) -> Mode:
         "kind": "batch-norm",
         "training": bool(autograd.saved(node, "_saved_training")),
         "values": data.numel() // max(1, data.shape[1]) if isinstance(data, Tensor) and data.ndim >= 2 else 0,
+        "samples": len(data) if isinstance(data, Tensor) else 0,
         "fresh": bool(held and torch.equal(mean, torch.zeros_like(mean)) and bool((variance == 1).all())),
     }

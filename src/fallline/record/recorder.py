@@ -43,6 +43,7 @@ BUDGET = 0.03  # share of the training's time that watching may take
 BACKWARDS = 64  # most of one update that are measured densely
 STARTS = 1000  # parameters whose start is kept also when they are gone
 SPARE = 2**24  # entries of memory kept for the next copies of the parameters
+LARGEST = 4_000_000  # entries of a weight whose units are compared
 UNITS = 256  # longer vectors are not searched for equal entries
 ROUNDED = 1e-5  # of the largest: entries of a vector that are equal but for rounding, which the lanes of a CPU do apart
 CAREFUL = 50  # updates at the start that are looked at more closely
@@ -605,13 +606,20 @@ class Recorder:
         elif self._samples == FIRST:
             self._labels.leave()
         if self._samples <= 3 or self._samples % 8 == 0:
-            vectors = all(p.ndim < 2 for _, p, _, _ in held)  # one number of each unit, in place of a row of a matrix
-            for (key, p, g, _), before in zip(held, sample.before, strict=True):
-                if vectors and 1 < p.numel() <= UNITS:
-                    sample.twins[key] = measure.twins(before, g, 0, ROUNDED)
-                axis = self.catalog.unit_axis(p)
-                if axis is not None and not g.is_sparse and p.numel() <= 4_000_000:
-                    sample.twins[key] = measure.twins(before, g, axis)
+            self._compare_units(sample, [(key, p, g) for key, p, g, _ in held])
+
+    def _compare_units(self, sample: Sample, held: Sequence[tuple[int, Tensor, Tensor]]) -> None:
+        """The share of units that equal another one; without layers a unit has an entry in each vector, a row in each
+        matrix."""
+        axes = [self.catalog.unit_axis(p) for _, p, _ in held]
+        raw = all(p.ndim <= 2 and axis is None for (_, p, _), axis in zip(held, axes, strict=True))
+        for (key, p, gradient), axis, before in zip(held, axes, sample.before, strict=True):
+            if gradient.is_sparse or p.numel() > LARGEST:
+                continue
+            if raw and p.ndim and 1 < len(p) <= UNITS:
+                sample.twins[key] = measure.twins(before, gradient, 0, ROUNDED)
+            elif axis is not None:
+                sample.twins[key] = measure.twins(before, gradient, axis)
 
     def _copy(self, parameters: Sequence[Tensor]) -> list[Tensor]:
         """Copies of parameters, in the memory of the last ones where they fit: to get new memory takes much longer."""

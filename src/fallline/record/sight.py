@@ -12,7 +12,11 @@ from torch import Tensor, nn
 
 from fallline.record import graph as autograd
 from fallline.record.measure import EXACT, centred, to_floats
-from fallline.record.operations import LOSSES, NORMS, REGRESSION, VIEWS
+from fallline.record.operations import LOSSES, NORMS, REGRESSION
+from fallline.record.values import output
+
+SOLVABLE = 4_000_000  # samples times features squared, up to which the best linear fit is solved for
+ROW = 20  # least errors of which the correlation with the next one's is taken
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     pos_weight = autograd.saved(node, "_saved_pos_weight")
     if isinstance(pos_weight, Tensor) and pos_weight.numel() == 1:
         sight["pos_weight"] = float(pos_weight)
-    return sight | _about_targets(node, pair)
+    floor = {"floor": least} if pair.kind == "mse" and (least := _floor(graph, pair)) is not None else {}
+    return sight | _about_targets(node, pair) | floor
 
 
 def _hinged(node: autograd.Node) -> Tensor | None:
@@ -75,8 +80,9 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
     """What the loss of a constant prediction follows from, and along what a softmax goes."""
     found: dict[str, Any] = {}
     prediction, target = pair.prediction, pair.target
-    if pair.kind in REGRESSION and _stretched(prediction, target):
-        found["numbered"] = _numbers(target)
+    if pair.kind in REGRESSION:
+        found |= {"numbered": _numbers(target)} if _stretched(prediction, target) else {}
+        found["row"] = _in_a_row(prediction.detach() - target.detach())
     source = node.next_functions[0][0] if pair.kind == "nll" and node.next_functions else None
     if source is not None and "softmax" in autograd.op_name(source):
         found["softmax_dim"] = autograd.saved(source, "_saved_dim")
@@ -90,6 +96,30 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
         if labels.numel():
             found["classes"] = torch.bincount(labels.reshape(-1).long(), minlength=prediction.shape[1]).tolist()
     return found
+
+
+def _floor(graph: autograd.Graph, pair: Pair) -> float | None:
+    """The least mean square that a model of one linear layer can reach on this batch, where it is quickly found."""
+    call = graph.calls[0] if len(graph.calls) == 1 and graph.calls[0].kind == "linear" else None
+    data = call.input() if call is not None and not call.activations else None
+    if data is None or data.ndim != 2 or not len(data) > data.shape[1] or data.numel() * data.shape[1] > SOLVABLE:
+        return None
+    target = pair.target.detach().double()
+    if target.numel() % len(data) or target.numel() != pair.prediction.numel() or not torch.isfinite(data).all():
+        return None
+    columns = torch.cat([data.detach().double(), data.new_ones(len(data), 1, dtype=torch.float64)], dim=1)
+    aims = target.reshape(len(data), -1)
+    solution = torch.linalg.lstsq(columns, aims, driver="gelsd" if columns.is_cpu else None).solution
+    return float((columns @ solution - aims).square().mean())
+
+
+def _in_a_row(errors: Tensor) -> float:
+    """The correlation of each sample's error with the next one's, where there is one error a sample: 0 for noise."""
+    if errors.numel() < ROW or errors.numel() > EXACT or errors.numel() != len(errors):
+        return math.nan
+    errors = centred(errors.reshape(-1).double())
+    length = float(errors.square().sum())
+    return float(errors[1:] @ errors[:-1]) / length if length > 0 else math.nan
 
 
 def _stretched(prediction: Tensor, target: Tensor) -> bool:
@@ -158,7 +188,7 @@ def _difference(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
         return None
     sides = [source for source, _ in below.next_functions]
     of = [source for source in sides if source is not None]
-    prediction = _output(graph, of[0]) if autograd.op_name(below) in ("sub", "rsub") and len(of) == 1 else None
+    prediction = output(graph, of[0]) if autograd.op_name(below) in ("sub", "rsub") and len(of) == 1 else None
     if prediction is None or prediction.shape != difference.shape:
         return None
     minuend = sides[0] is not None and autograd.op_name(below) == "sub"
@@ -181,7 +211,7 @@ def _product(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
     logs = _log_probabilities(source)
     if not isinstance(shares, Tensor) or shares.ndim != 2 or bool((shares < 0).any()):
         return None
-    scores = logs if logs is not None else _output(graph, source) if divergence else None
+    scores = logs if logs is not None else output(graph, source) if divergence else None
     if scores is None or scores.shape != shares.shape:
         return None
     return Pair("kl" if divergence else "soft-nll", scores, shares, 1.0 if divergence else -1.0)
@@ -256,49 +286,6 @@ def _before(tail: Sequence[str], kind: str) -> list[str]:
         softmax = max((i for i, name in enumerate(tail) if name.endswith("softmax")), default=-1)
         return [*tail[: max(softmax, 0)], start]  # a softmax whose log is taken is one
     return list(tail[:last])
-
-
-def _output(graph: autograd.Graph, node: autograd.Node) -> Tensor | None:
-    """The value that an operation put out, where the graph holds enough to tell."""
-    result = autograd.saved(node, "_saved_result")
-    if isinstance(result, Tensor):
-        return result.detach()
-    name, inputs = autograd.op_name(node), [source for source, _ in node.next_functions if source is not None]
-    if name == "add" and autograd.saved(node, "_saved_alpha") in (1, None):
-        return _biased(graph, inputs)
-    if name == "mul" and len(inputs) == 1:
-        inner, times = _output(graph, inputs[0]), autograd.saved(node, "_saved_other")
-        number = isinstance(times, (int, float)) or (isinstance(times, Tensor) and times.numel() == 1)
-        return inner * times if inner is not None and number else None  # as 1 / (1 + exp(−x)) ends
-    if name in VIEWS and len(inputs) == 1:
-        inner, shape = _output(graph, inputs[0]), node._input_metadata[0].shape
-        return inner.reshape(shape) if inner is not None and inner.numel() == math.prod(shape) else None
-    return _product_of(next((c for c in graph.calls if c.node is node and c.kind == "linear"), None))
-
-
-def _product_of(call: autograd.Call | None) -> Tensor | None:
-    """The output of a linear layer, with the bias that it holds."""
-    data = call.input() if call is not None else None
-    if call is None or data is None or call.weight.ndim > 2:
-        return None
-    weight = call.weight.detach().to(data.dtype)
-    matrix = weight.T if weight.ndim == 2 and call.unit_axis == 0 else weight
-    if data.shape[-1] != matrix.shape[0]:
-        return None
-    output = data.detach() @ matrix
-    output = output.mT if call.channel == -2 else output  # in w @ x the columns are the samples
-    behind = (autograd.parameter_behind(source) for source, _ in call.node.next_functions)
-    bias = next((leaf for leaf in behind if leaf is not None and leaf is not call.weight), None)
-    return output if bias is None else output + bias.detach().to(output.dtype)
-
-
-def _biased(graph: autograd.Graph, inputs: Sequence[autograd.Node]) -> Tensor | None:
-    """x @ w + b, where b is a parameter."""
-    biases = [leaf for source in inputs if (leaf := autograd.parameter_behind(source)) is not None and leaf.ndim < 2]
-    inner = next((_output(graph, source) for source in inputs if autograd.parameter_behind(source) is None), None)
-    if len(inputs) != 2 or len(biases) != 1 or inner is None:
-        return None
-    return inner + biases[0].detach().to(inner.dtype)
 
 
 # -- ranges ------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ class ExplodingGradient:
     code: str = "exploding-gradient"
     toss: float = 3.0  # the loss's upper decile over its median
     gain: float = 1e3  # first layer's gradient over the last one's, or growth of the signal from input to output
-    factor: float = 1.5  # a layer; below, a deep network may grow this much in passing and still train
+    factor: float = 1.5  # a layer; below, and below gain², a deep network may grow so in passing and still train
     lost: float = 1.2  # loss at the end over the loss before a burst
     burst: float = 100.0  # a gradient norm over the run's own median, for growth over steps
     fall: float = 1e6  # size of a loss below zero over the size it began with
@@ -73,7 +73,8 @@ class ExplodingGradient:
         overflow = reached < len(links.layers) - 1 and not outcome.finite
         if not (max(backward, forward) > self.gain or (overflow and forward > self.gain**0.5)):
             return None
-        if strongest < self.factor or not (outcome.failed or overflow):
+        mild = strongest < self.factor and max(backward, forward) <= self.gain**2
+        if mild or not (outcome.failed or overflow):
             return None
         first, last = links.layers[0].name, links.layers[-1].name
         seen = (

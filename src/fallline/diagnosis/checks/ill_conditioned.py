@@ -9,7 +9,7 @@ import numpy as np
 from fallline.calculus import stability
 from fallline.diagnosis.finding import Finding, text
 from fallline.diagnosis.landscape import Landscape, ask, landscapes, pace
-from fallline.diagnosis.outcome import judge
+from fallline.diagnosis.outcome import Outcome, judge, same_targets
 from fallline.record.run import Floats, Run, Training
 
 LOSSES = ("mse", "smooth-l1", "huber", None)  # a cross entropy has no bottom for its quadratic model to stand on …
@@ -22,7 +22,7 @@ class IllConditioned:
 
     After N updates a direction of curvature λ has kept the share :math:`(1 - \eta\lambda)^N` of its way; at the limit
     η = 2/λmax that is most of it where :math:`N \lambda / \lambda_{max} < 1`. What descending there would gain is
-    ½ (gᵀv)² / λ (the Newton decrement, by Lanczos from the gradient).
+    ½ (gᵀv)² / λ (the Newton decrement, by Lanczos from the gradient); for a linear model the best fit tells it.
     """
 
     code: str = "ill-conditioned"
@@ -46,7 +46,8 @@ class IllConditioned:
         fitted = look.size / samples if samples else 0.0  # what any direction of a batch would gain by its noise
         looks = [seen for seen in landscapes(training) if seen.step - first >= self.late * updates]
         share, usual = _share(look, updates), float(np.median([_share(seen, updates) for seen in looks[-self.looks :]]))
-        if min(share, usual) - fitted < self.gain:
+        share, usual = (max(s, _solved(training, outcome, look, updates)) for s in (share, usual))
+        if min(share, usual) - fitted < self.gain or not _slow(look, updates).any():
             return None
         slow = _slow(look, updates)
         flattest = float(look.values[slow][np.argmax(look.gains[slow])])
@@ -77,6 +78,18 @@ class IllConditioned:
 def _slow(look: Landscape, updates: int) -> Floats:
     """(k,) which directions the largest stable learning rate would not finish in so many updates."""
     return np.asarray((look.values > 0) & (look.values * updates < look.largest))
+
+
+def _solved(training: Training, outcome: Outcome, look: Landscape, updates: int) -> float:
+    """What the best linear fit is below the loss of a linear model, as a share, but for what fast directions gain.
+
+    Single precision does not resolve curvatures below 1e-7 of the largest, where much of it may lie.
+    """
+    floors = [s["floor"] / s["target"]["variance"] for s in training.sights if s.get("floor") is not None]
+    if not outcome.trivial or len(floors) < max(1, len(training.sights)) or not same_targets(training.sights):
+        return 0.0
+    fast = float(look.gains.sum()) - _share(look, updates)
+    return float(1 - floors[-1] * outcome.trivial / outcome.last - fast)
 
 
 def _share(look: Landscape, updates: int) -> float:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from fallline.calculus import stability
+from fallline.diagnosis.chain import MAPS, chain
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.landscape import landscapes, why_none
-from fallline.diagnosis.outcome import Outcome, judge
+from fallline.diagnosis.outcome import LEARNED, Outcome, drawn_in, judge
 from fallline.record.run import Floats, Run, Training
 
+FEW = 3  # measured updates
+TEN = 10  # updates
 OVERSHOOT = (
     "A gradient step overshoots the valley when the learning rate exceeds 2 / λ, λ the largest curvature of the loss: "
     "each step then lands farther out on the other side than the one before."
@@ -20,7 +23,7 @@ OVERSHOOT = (
 
 @dataclass(frozen=True)
 class LearningRateTooHigh:
-    """The loss grows by a steady factor, or jumps early under huge updates and never comes back.
+    """The loss grows by a steady factor, jumps early under huge updates, or loses what it had learned.
 
     From a steady factor the largest curvature and the limit of the learning rate follow exactly (see
     ``calculus.stability``); otherwise the size of the updates beside the weights is the evidence. A loss that wanders
@@ -36,6 +39,11 @@ class LearningRateTooHigh:
     rise: float = 1.15  # of the loss, meanwhile
     far: float = 2.0  # as travelled: with SGD, whose steps are as long as the gradient, enough without a rise
     wild: float = 0.03  # the same, where the loss also swings
+    alike: float = 0.1  # spread of the samples before the last layer, beside that at the start
+    torn: float = 0.5  # as travelled, after ten updates, from …
+    small: float = 0.1  # … fan_in·Var(W) at least (the median) and …
+    passed: float = 1e-2  # … first layer's gradient over the last one's
+    undone: float = 0.01  # update norm / weight norm (the median), where what was learned is lost again
     ahead: float = (
         2.0  # times the limit, before training: up to 4 / λ networks often find flatter ground (Lewkowycz 2020)
     )
@@ -51,6 +59,8 @@ class LearningRateTooHigh:
                 self._diverging(training, outcome)
                 or self._thrown(training, outcome)
                 or self._wandered(training, outcome)
+                or self._washed_out(training, outcome)
+                or self._undone(training, outcome)
             )
             if finding is not None:
                 return finding
@@ -161,6 +171,75 @@ class LearningRateTooHigh:
             {"learning_rate": lr, "travelled": travelled, "peak_loss": peak, "first_loss": float(loss[0])},
         )  # fmt: skip
 
+    def _washed_out(self, training: Training, outcome: Outcome) -> Finding | None:
+        """First updates so long that the layers lose what they began with: for good, as the loss shows."""
+        share = _shares(training)
+        early = float(np.median(share[:FEW])) if len(share) >= FEW else 0.0
+        if outcome.trivial is None or not outcome.stuck or early < self.wild or drawn_in(training) is not None:
+            return None
+        seen = self._alike(training) or self._torn(training)
+        if seen is None:
+            return None
+        return self._finding(
+            training, (int(training.steps["step"][0]), int(training.steps["step"][-1])),
+            f"The first updates are {text(early)} of the weights' size (usual: 0.001). {seen[0]}; the loss ends at "
+            f"{text(outcome.last)}, {outcome.meaning}.",
+            "The first updates of Adam are as long as the learning rate in every weight, however small the gradient. "
+            "Updates this long throw the layers far from the weights that let the samples through: what told them "
+            "apart is lost, and with it the gradient that could bring it back.",
+            {"learning_rate": _rate(training), "update_ratio": early, **seen[1]},
+        )  # fmt: skip
+
+    def _alike(self, training: Training) -> tuple[str, dict[str, float]] | None:
+        """Whether the samples look alike to the last layer, though they did not at the start."""
+        outputs = [layer for layer in training.layers if layer.output]
+        rows = training.layer_stats.where(layer=outputs[0].id) if len(outputs) == 1 else {"in_spread": (), "in_rms": ()}
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spread = np.divide(rows["in_spread"], rows["in_rms"])
+        spread = spread[np.isfinite(spread)]
+        late = float(np.median(spread[-(len(spread) // 3) :])) if len(spread) >= 2 * FEW else np.inf
+        if not late <= self.alike * spread[:1].sum():
+            return None
+        return (
+            f"What layer {outputs[0].name} gets differs from sample to sample by {text(float(spread[0]))} of its size "
+            f"at the start and by {text(late)} later",
+            {"spread": late, "first_spread": float(spread[0])},
+        )
+
+    def _torn(self, training: Training) -> tuple[str, dict[str, float]] | None:
+        """Whether weights of a usual size, which passed the gradient on, are left behind within ten updates."""
+        steps, distance = training.total("displacement")
+        weight, links = training.total("weight")[1], chain(training, updates=1)
+        sizes = np.array([layer.fan_in * layer.weight_variance for layer in training.layers if layer.kind in MAPS])
+        if links is None or not np.median(sizes) >= self.small or not links.gain >= self.passed:
+            return None
+        within = distance[(steps < steps[0] + TEN) & np.isfinite(distance)]
+        travelled = float(within.max() / weight[0]) if len(within) and weight[0] > 0 else 0.0
+        if travelled < self.torn:
+            return None
+        return (
+            f"After {TEN} of them the weights are {text(travelled)} of their norm away from where they began",
+            {"travelled": travelled},
+        )
+
+    def _undone(self, training: Training, outcome: Outcome) -> Finding | None:
+        """A loss that had fallen and climbs back to that of a constant, under large updates."""
+        share, loss, tenth = _shares(training), training.loss, len(training.loss) // 10
+        if outcome.trivial is None or not outcome.stuck or tenth < FEW or not len(share) or not np.isfinite(loss).all():
+            return None
+        course = np.median(loss[: 10 * tenth].reshape(10, tenth), axis=1)
+        best, usual = float(course.min()), float(np.median(share))
+        if best > (1 - LEARNED) * outcome.trivial or usual < self.undone or drawn_in(training) is not None:
+            return None
+        return self._finding(
+            training, (int(training.steps["step"][0]), int(training.steps["step"][-1])),
+            f"The loss had come down to {text(best)} and climbed back to {text(outcome.last)}, {outcome.meaning}. The "
+            f"updates are {text(usual)} of the weights' size (usual: 0.001).",
+            "The gradient describes the loss only near the point where it was taken. Steps this long leave the good "
+            "region that they had found, and throw the weights to where the gradient does not lead back.",
+            {"learning_rate": _rate(training), "update_ratio": usual, "best_loss": best},
+        )  # fmt: skip
+
     def _grew(self, loss: Floats, steps: Floats, weight: Floats) -> bool:
         """Whether loss or weights had grown before the first loss that is not finite: else that is another matter."""
         good = loss[: int(np.argmin(np.isfinite(loss)))]
@@ -182,6 +261,14 @@ class LearningRateTooHigh:
             steps=steps,
             evidence=evidence,
         )
+
+
+def _shares(training: Training) -> Floats:
+    """Update norm over weight norm at each measured update, where both are known."""
+    update, weight = training.total("update_norm")[1], training.total("weight")[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = update / weight
+    return share[np.isfinite(share)]
 
 
 def _rate(training: Training) -> float:

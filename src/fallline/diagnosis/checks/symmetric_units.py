@@ -34,9 +34,10 @@ class SymmetricUnits:
                     found.append(layer)
             if found:
                 return self._finding(training, found)
-            vectors = [p for p in training.run.parameters if p.ndim == 1 < p.numel and self._paired(training, p)]
-            if vectors and self._alike(training, vectors):
-                return self._of_vectors(training, vectors)
+            maps = {layer.parameter for layer in training.layers if layer.units > 1}
+            tensors = [p for p in run.parameters if p.id not in maps and p.ndim and self._paired(training, p)]
+            if tensors and self._alike(training, tensors):
+                return self._of_tensors(training, tensors)
         if not looked:
             raise NotApplicable(
                 "the units of a layer were compared less than twice"
@@ -51,27 +52,30 @@ class SymmetricUnits:
         return float(min(twins[0], twins[-1])) if len(twins) >= 2 else None
 
     def _paired(self, training: Training, parameter: Parameter) -> list[float]:
-        """The shares of twins among a vector's entries at the first comparisons, while they have a gradient."""
+        """The shares of twins among entries or rows at the first comparisons."""
         rows = training.parameter_stats.where(parameter=parameter.id)
-        return [float(twin) for twin in rows["twins"][(rows["twins"] >= 0) & (rows["grad"] > 0)][:FIRST]]
+        return [float(twin) for twin in rows["twins"][rows["twins"] >= 0][:FIRST]]
 
-    def _alike(self, training: Training, vectors: list[Parameter]) -> bool:
-        """Whether the vectors hold one number of each unit, and all units began alike and learned little."""
-        together = len(vectors) > 1 and len({p.numel for p in vectors}) == 1
-        twins = [self._paired(training, p) for p in vectors]
+    def _alike(self, training: Training, tensors: list[Parameter]) -> bool:
+        """Whether each tensor holds an entry or a row of each unit, and all units began alike and learned little."""
+        vectors = {p.numel for p in tensors if p.ndim == 1}
+        together = len(tensors) > 1 and len(vectors) == 1 and all(p.numel % min(vectors) == 0 for p in tensors)
+        twins = [self._paired(training, p) for p in tensors]
         equal = all(len(shares) > 1 and min(shares) >= self.share for shares in twins)
-        return together and equal and judge(training).explained < self.explained
+        pulled = any((training.parameter_stats.where(parameter=p.id)["grad"][:FIRST] > 0).all() for p in tensors)
+        return together and equal and pulled and judge(training).explained < self.explained
 
-    def _of_vectors(self, training: Training, vectors: list[Parameter]) -> Finding:
-        """Units that are given by numbers in several vectors: bumps by their centres, widths and heights."""
-        names = tuple(p.name for p in vectors)
+    def _of_tensors(self, training: Training, tensors: list[Parameter]) -> Finding:
+        """Units that are given by numbers in several tensors: bumps by their centres, widths and heights."""
+        names = tuple(p.name for p in tensors)
+        units = min(p.numel for p in tensors)
         return self._found(
             training, f"identical units in {', '.join(names)}",
-            f"The {vectors[0].numel} entries of each of the vectors {', '.join(names)} start equal and get the same "
-            "gradient as another entry.",
+            f"The {units} entries or rows of each of the tensors {', '.join(names)} start equal and get the same "
+            "gradient as another one.",
             "Units that start equal compute the same output, get the same gradient, and stay equal but for rounding: "
             "however many there are, they do the work of one. Different first values break the symmetry.",
-            names, vectors[0].numel,
+            names, units,
         )  # fmt: skip
 
     def _finding(self, training: Training, layers: list[Layer]) -> Finding:
@@ -97,7 +101,7 @@ class SymmetricUnits:
             title=title,
             message=message,
             why=why,
-            disproof="The rows of the weight matrix, or the entries of the vectors, differ.",
+            disproof="The rows of the weight matrix, or the entries and rows of the tensors, differ.",
             layers=names,
             steps=(int(training.steps["step"][0]), int(training.steps["step"][-1])),
             evidence={"units": float(units), "layers": float(len(names))},

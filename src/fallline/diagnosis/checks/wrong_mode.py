@@ -148,6 +148,20 @@ class WrongMode:
         modes = _modes(training.sights[-1], "batch-norm")
         few = [mode for mode in modes if mode["training"] and 0 < mode["values"] <= self.values]
         off = [mode for mode in modes if not mode["training"] and mode["fresh"]]
+        lone = [mode for mode in modes if mode["training"] and mode.get("samples") == 1]
+        if lone and not few and outcome.stuck:
+            return self._finding(
+                training, "batch norm over a single sample",
+                f"{len(lone)} batch norm layers take mean and variance of each channel from one sample. The loss ends "
+                f"at {text(outcome.last)}.",
+                "Batch norm subtracts the batch's mean and divides by its standard deviation. Where the batch is one "
+                "sample, every sample comes out with the same mean and spread in each channel: what lay in its "
+                "brightness, loudness or size is gone. Gradients that are accumulated over several backward passes do "
+                "not change that. Larger batches, or layer or group norm, keep it.",
+                "The loss stays where it is with a batch of 32.",
+                {"values": float(lone[0]["values"]), "samples": 1.0, "layers": float(len(lone))},
+                tuple(m["after"] for m in lone if m["after"]),
+            )  # fmt: skip
         if few:
             mode = min(few, key=lambda m: int(m["values"]))
             return self._finding(

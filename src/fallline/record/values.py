@@ -1,0 +1,77 @@
+"""What an operation put out, evaluated again from what the autograd graph holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fallline.record import graph as autograd
+from fallline.record.operations import VIEWS
+
+TURNS = ("t", "transpose", "permute")
+OPERATIONS: dict[str, tuple[int, Callable[..., Tensor]]] = {  # by how many inputs
+    "add": (2, torch.add), "sub": (2, torch.sub), "mul": (2, torch.mul), "div": (2, torch.div), "pow": (1, torch.pow),
+    "sin": (1, torch.sin), "cos": (1, torch.cos), "log": (1, torch.log), "abs": (1, torch.abs), "neg": (1, torch.neg),
+}  # fmt: skip
+DEPTH = 12  # of the operations that are evaluated again, from the last one back
+
+
+def output(graph: autograd.Graph, node: autograd.Node | None, depth: int = DEPTH) -> Tensor | None:
+    """The value that an operation put out, or None where the graph does not hold enough to tell."""
+    if node is None:
+        return None
+    if isinstance(result := autograd.saved(node, "_saved_result"), Tensor):
+        return result.detach()
+    call = next((c for c in graph.calls if c.node is node and c.kind == "linear"), None)
+    if call is not None:
+        return _product(call)
+    leaf = getattr(node, "variable", None)
+    if isinstance(leaf, Tensor):
+        return leaf.detach()
+    return _evaluated(graph, node, depth) if depth else None
+
+
+def _evaluated(graph: autograd.Graph, node: autograd.Node, depth: int) -> Tensor | None:
+    name = autograd.op_name(node)
+    count, function = (1, None) if name in VIEWS else OPERATIONS.get(name, (0, None))
+    sides = [_side(graph, node, place, depth) for place in range(count)]
+    if not count or any(side is None for side in sides) or autograd.saved(node, "_saved_alpha") not in (1, None):
+        return None
+    if name == "pow":
+        sides.append(autograd.saved(node, "_saved_exponent"))
+    return _viewed(sides[0], node, name) if function is None else function(*sides)
+
+
+def _side(graph: autograd.Graph, node: autograd.Node, place: int, depth: int) -> Any:
+    """A tensor or number that went into an operation, as it was saved or as what put it out tells."""
+    held = autograd.saved(node, "_saved_other" if place else "_saved_self")
+    if held is not None:
+        return held.detach() if isinstance(held, Tensor) else held
+    return output(graph, node.next_functions[place][0], depth - 1) if place < len(node.next_functions) else None
+
+
+def _viewed(inner: Tensor, node: autograd.Node, name: str) -> Tensor | None:
+    """The values in another shape, but in the same order."""
+    shape = node._input_metadata[0].shape
+    turned = name in TURNS and inner.squeeze().ndim > 1
+    return None if turned or inner.numel() != math.prod(shape) else inner.reshape(shape)
+
+
+def _product(call: autograd.Call) -> Tensor | None:
+    """The output of a linear layer, with the bias that it holds."""
+    data = call.input()
+    if data is None or call.weight.ndim > 2:
+        return None
+    weight = call.weight.detach().to(data.dtype)
+    matrix = weight.T if weight.ndim == 2 and call.unit_axis == 0 else weight
+    if data.shape[-1] != matrix.shape[0]:
+        return None
+    product = data.detach() @ matrix
+    product = product.mT if call.channel == -2 else product  # in w @ x the columns are the samples
+    behind = (autograd.parameter_behind(source) for source, _ in call.node.next_functions)
+    bias = next((leaf for leaf in behind if leaf is not None and leaf is not call.weight), None)
+    return product if bias is None else product + bias.detach().to(product.dtype)
