@@ -210,7 +210,7 @@ def powers(right: bool) -> None:
     y = torch.sin(9 * t)
     table = torch.stack([torch.cos(k * t.acos()) if right else t**k for k in range(14)], dim=1).float()
     w = torch.zeros(14, requires_grad=True)
-    for _ in range(2000):
+    for _ in range(600):
         ((table @ w - y.float()) ** 2).mean().backward()
         with torch.no_grad():
             w -= 0.3 * w.grad
@@ -232,7 +232,7 @@ def deep_residual(right: bool) -> None:
 
     x = rows()
     train(nn.Sequential(nn.Linear(6, 24), *(Block() for _ in range(30)), nn.Linear(24, 2)), x, (x[:, 0] > 0).long(),
-          F.cross_entropy, lr=1e-3)  # fmt: skip
+          F.cross_entropy, steps=15, lr=1e-3)  # fmt: skip
 
 
 def half_cleared(right: bool) -> None:
