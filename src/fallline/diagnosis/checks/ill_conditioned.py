@@ -85,11 +85,12 @@ def _solved(training: Training, outcome: Outcome, look: Landscape, updates: int)
 
     Single precision does not resolve curvatures below 1e-7 of the largest, where much of it may lie.
     """
-    floors = [s["floor"] / s["target"]["variance"] for s in training.sights if s.get("floor") is not None]
-    if not outcome.trivial or len(floors) < max(1, len(training.sights)) or not same_targets(training.sights):
+    fits = [(s["floor"], s["target"]["variance"]) for s in training.sights if "floor" in s]
+    if not outcome.trivial or not fits or len(fits) < len(training.sights) or not same_targets(training.sights):
         return 0.0
+    least, variance = fits[-1]
     fast = float(look.gains.sum()) - _share(look, updates)
-    return float(1 - floors[-1] * outcome.trivial / outcome.last - fast)
+    return float(1 - least / variance * outcome.trivial / outcome.last - fast) if variance > 0 else 0.0
 
 
 def _share(look: Landscape, updates: int) -> float:

@@ -14,7 +14,7 @@ from fallline.diagnosis.finding import Finding, Prescription
 from fallline.record.run import Parameter, Run
 from fallline.treatment.patient import Patient
 
-NOISE = (0.1, 1.0)  # standard deviations of what is added: at a saddle, and where vectors hold one number of each unit
+NOISE = (0.1, 1.0)  # standard deviations of what is added: at a saddle, and where raw tensors hold each unit's numbers
 SEARCH = 0.4  # share of the updates that the search for a start takes
 SPREAD = 1.0  # standard deviation of the logarithm of the factor on every parameter
 SHIFT = 0.5  # standard deviation of what is added to it
@@ -30,9 +30,9 @@ class Perturb:
     treats: frozenset[str] = frozenset({"saddle-point", "symmetric-units"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
-        """On everything that is trained; where that is vectors alone, whose scale nobody knows, also strong noise."""
-        trained = _trained(run)
-        doses = NOISE if trained and all(p.ndim < 2 for p in trained) else NOISE[:1]
+        """On everything that is trained; where that is raw tensors, whose scale nobody knows, also strong noise."""
+        trained, weights = _trained(run), {layer.parameter for layer in run.layers if layer.units > 1}
+        doses = NOISE if trained and all(p.ndim <= 2 and p.id not in weights for p in trained) else NOISE[:1]
         return [
             Prescription(
                 self.name, {"weights": [p.name for p in trained], "noise": noise},
