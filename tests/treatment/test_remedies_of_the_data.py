@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -496,6 +496,24 @@ def test_weight_decay_only_where_it_decides(watched: Watched, kind: str, decay: 
     run = watched(program)
     proposals = BY_NAME["weight-decay"].propose(finding("plateau"), run)
     assert [p.args["weight_decay"] for p in proposals] == ([decay / 100] if proposed else [])
+
+
+@pytest.mark.parametrize("remedied", [False, True])
+def test_adam_in_half_precision_needs_a_larger_epsilon(watched: Watched, remedied: bool) -> None:
+    x = torch.randn(64, 4).half()
+    model = nn.Linear(4, 1).half()
+
+    def program() -> None:
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        for _ in range(20):
+            optimizer.zero_grad()
+            (1e-3 * F.mse_loss(model(x), x[:, :1])).backward()
+            optimizer.step()
+
+    with under("epsilon", {"eps": 1e-4}) if remedied else nullcontext():
+        run = watched(program)
+    assert bool(torch.isfinite(model.weight).all()) is remedied
+    assert len(BY_NAME["epsilon"].propose(finding("non-finite"), run)) == (not remedied)
 
 
 def test_weight_decay_is_set_where_there_is_one() -> None:

@@ -41,20 +41,16 @@ def scale_rate(script: Script, factor: float, run: Run) -> None:
         script.replace(call, lambda new: with_argument(new, 1, "lr", text))
 
 
-def momentum(script: Script, args: dict[str, Any], run: Run) -> None:
-    """Another momentum of SGD."""
-    call = places.optimizer(script, run)
-    given = argument(call, 2, "momentum")
-    if given is None or not rewritten(script, given.value, lambda _: args["momentum"], run):
-        script.replace(call, lambda new: with_argument(new, 2, "momentum", f"{args['momentum']:g}"))
+def setting(place: int, name: str) -> Callable[[Script, dict[str, Any], Run], None]:
+    """Another value of a setting, that is the argument at this place of the optimizers that have it."""
 
+    def change(script: Script, args: dict[str, Any], run: Run) -> None:
+        call = places.optimizer(script, run)
+        given = argument(call, place, name)
+        if given is None or not rewritten(script, given.value, lambda _: args[name], run):
+            script.replace(call, lambda new: with_argument(new, place, name, f"{args[name]:g}"))
 
-def weight_decay(script: Script, args: dict[str, Any], run: Run) -> None:
-    """Another weight decay."""
-    call = places.optimizer(script, run)
-    given = argument(call, 4, "weight_decay")
-    if given is None or not rewritten(script, given.value, lambda _: args["weight_decay"], run):
-        script.replace(call, lambda new: with_argument(new, 4, "weight_decay", f"{args['weight_decay']:g}"))
+    return change
 
 
 def exchange(script: Script, args: dict[str, Any], run: Run) -> None:

@@ -8,6 +8,7 @@ from fallline.treatment.remedies.adaptive_clip import AdaptiveClip, ClipValue
 from fallline.treatment.remedies.batch_first import BatchFirst
 from fallline.treatment.remedies.biases import ForgetBias, OutputBias
 from fallline.treatment.remedies.clip import Clip
+from fallline.treatment.remedies.epsilon import Epsilon
 from fallline.treatment.remedies.fill_missing import FillMissing
 from fallline.treatment.remedies.initialise import Initialise
 from fallline.treatment.remedies.insert_activation import InsertActivation
@@ -49,6 +50,7 @@ COMMON: tuple[Remedy, ...] = (  # the mildest first
     LogSpace(),
     KeepDomain(),
     FillMissing(),
+    Epsilon(),
     SkipNonFinite(),
     SkipSpikes(),
     Shuffle(),

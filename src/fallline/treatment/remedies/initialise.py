@@ -18,8 +18,8 @@ from fallline.treatment.remedies import layers
 # Scheme that keeps the variance through each activation, with torch's name for the activation.
 SCHEMES = {
     "relu": ("kaiming", "relu"), "leakyrelu": ("kaiming", "leaky_relu"), "gelu": ("kaiming", "relu"),
-    "silu": ("kaiming", "relu"), "elu": ("kaiming", "linear"), "tanh": ("xavier", "tanh"),
-    "sigmoid": ("xavier", "sigmoid"), "hardtanh": ("xavier", "tanh"),
+    "silu": ("kaiming", "relu"), "elu": ("kaiming", "linear"), "tanh": ("kaiming", "linear"),
+    "sigmoid": ("xavier", "sigmoid"), "hardtanh": ("kaiming", "linear"),
 }  # fmt: skip
 
 
@@ -27,7 +27,8 @@ SCHEMES = {
 class Initialise:
     """Start every layer from weights whose variance suits the activation that follows; biases from zero.
 
-    Kaiming: He et al. 2015; Xavier: Glorot and Bengio 2010; orthogonal: Saxe et al. 2014.
+    Kaiming: He et al. 2015; Xavier: Glorot and Bengio 2010; orthogonal: Saxe et al. 2014. Before tanh the variance is
+    1 / fan_in: the signal of deep networks then neither dies nor becomes chaotic (Poole et al. 2016).
     """
 
     name: str = "initialise"
