@@ -128,6 +128,19 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.3)
 +optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.003)
 """),
+    **{
+        f"tensors that no optimizer holds, {code}": (
+            USUAL, "register-parameters", {"parameters": names, "hidden": False, "raw": True}, f"""
+-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
++optimizer = torch.optim.SGD({code}, lr=0.1)
+""")
+        for names, code in (
+            (["held['0.weight']", "held['0.bias']"], "list(held.values())"),
+            (["held[0]", "held[1]"], "list(held)"),
+            (["w"], "[w]"),
+            (["w[0]", "b"], "[w[0], b]"),
+        )
+    },
     "clip": (USUAL, "clip-gradient", CLIP, """
 +    nn.utils.clip_grad_norm_(model.parameters(), max_norm=0.5)
 """),

@@ -15,6 +15,7 @@ from torch.autograd import Variable
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+from fallline.diagnosis.diagnose import diagnose
 from fallline.diagnosis.finding import Finding
 from fallline.record.run import Run
 from fallline.treatment.patient import Patient
@@ -697,3 +698,21 @@ def test_two_networks_in_turns_share_a_graph_that_is_kept() -> None:
 
     assert not same(game(), game(detached=False))
     assert same(game("keep-graph"), game(detached=False))
+
+
+def test_raw_tensors_that_no_optimizer_holds(watched: Callable[..., Run]) -> None:
+    x = torch.randn(32, 4)
+    held = {"w": torch.randn(4, 1, requires_grad=True), "b": torch.zeros(1, requires_grad=True)}
+
+    def program() -> None:
+        optimizer = torch.optim.SGD(nn.Linear(4, 1).parameters(), lr=0.1)
+        for _ in range(10):
+            optimizer.zero_grad()
+            F.mse_loss(x @ held["w"] + held["b"], x[:, :1]).backward()
+            optimizer.step()
+
+    run = watched(program)
+    (found,) = (f for f in diagnose(run).findings if f.code == "no-gradient")
+    (proposal,) = BY_NAME["register-parameters"].propose(found, run)
+    assert proposal.args["raw"]
+    assert len(proposal.args["parameters"]) == 2

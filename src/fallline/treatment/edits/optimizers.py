@@ -81,6 +81,9 @@ def register(script: Script, args: dict[str, Any], run: Run) -> None:
     if args.get("twice"):
         raise Unclear("it is not plain which of the two optimizers it is")
     call = places.optimizer(script, run)
+    if args.get("raw"):
+        script.replace(call.args[0].value, _tensors(args["parameters"]))
+        return
     owner = places.model(script, run)
     root = owner.partition(".")[0]
     if root != owner and any(m.name == root for m in run.models):
@@ -124,6 +127,15 @@ def _times(value: cst.BinaryOperation) -> bool:
 
 
 # -- what it gets ------------------------------------------------------------------------------------------------------
+
+
+def _tensors(names: list[str]) -> str:
+    """A list of raw tensors by their names: all of a dictionary's or of a list's, or one by one."""
+    owners = {name.partition("[")[0] for name in names}
+    if len(owners) > 1 or owners == set(names):
+        return f"[{', '.join(names)}]"
+    owner, quoted = owners.pop(), names[0].partition("[")[2][:1] in "'\""
+    return f"list({owner}.values())" if quoted else f"list({owner})"
 
 
 def _registered_list(script: Script, parameters: list[str]) -> None:

@@ -22,9 +22,9 @@ class Register:
     treats: frozenset[str] = frozenset({"no-gradient"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
-        """All parameters that took part and are in no optimizer."""
+        """All parameters that took part and are in no optimizer; raw tensors where nothing reaches what is in one."""
         known = {p for o in run.optimizers for p in o.parameters}
-        missing = [p for p in run.parameters if p.model and p.id not in known]
+        missing = [p for p in run.parameters if (p.model or "cut" in finding.evidence) and p.id not in known]
         if not missing or not any(o.id for o in run.optimizers):
             return []
         listed = [p.name for p in missing]
@@ -32,6 +32,9 @@ class Register:
         if "twice" in finding.evidence:
             why = "the second of two optimizers for what none of them holds"
             return [Prescription(self.name, {"parameters": listed, "hidden": False, "twice": True}, why)]
+        if not any(p.model for p in missing):
+            why = "give the optimizer the tensors that the loss depends on"
+            return [Prescription(self.name, {"parameters": listed, "hidden": False, "raw": True}, why)]
         why = "keep the layers in nn.ModuleList, so that model.parameters() holds them" if hidden else (
             "give all parameters of the model to the optimizer"
         )  # fmt: skip
@@ -65,4 +68,6 @@ class Register:
         if args["hidden"]:
             owner = args["parameters"][0].partition("[")[0]
             return f"self.{owner} = nn.ModuleList(…)  # instead of a plain list; it holds {listed}"
+        if args.get("raw"):
+            return f"Make the optimizer with the tensors that the loss depends on: {listed}."
         return f"Make the optimizer after the model, with all of its parameters; missing are {listed}."
