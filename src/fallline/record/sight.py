@@ -102,14 +102,19 @@ def _floor(graph: autograd.Graph, pair: Pair) -> float | None:
     """The least mean square that a model of one linear layer can reach on this batch, where it is quickly found."""
     call = graph.calls[0] if len(graph.calls) == 1 and graph.calls[0].kind == "linear" else None
     data = call.input() if call is not None and not call.activations else None
-    if data is None or data.ndim != 2 or not len(data) > data.shape[1] or data.numel() * data.shape[1] > SOLVABLE:
+    if data is None or not data.is_cpu or data.ndim != 2 or not len(data) > data.shape[1]:
         return None
     target = pair.target.detach().double()
-    if target.numel() % len(data) or target.numel() != pair.prediction.numel() or not torch.isfinite(data).all():
+    if data.numel() * data.shape[1] > SOLVABLE or target.numel() % len(data) or target.shape != pair.prediction.shape:
         return None
     columns = torch.cat([data.detach().double(), data.new_ones(len(data), 1, dtype=torch.float64)], dim=1)
     aims = target.reshape(len(data), -1)
-    solution = torch.linalg.lstsq(columns, aims, driver="gelsd" if columns.is_cpu else None).solution
+    if not bool(torch.isfinite(columns).all() & torch.isfinite(aims).all()):
+        return None
+    try:
+        solution = torch.linalg.lstsq(columns, aims, driver="gelsd").solution
+    except RuntimeError:  # it did not converge
+        return None
     return float((columns @ solution - aims).square().mean())
 
 

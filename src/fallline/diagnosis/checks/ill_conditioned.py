@@ -52,10 +52,10 @@ class IllConditioned:
         slow = _slow(look, updates)
         flattest = float(look.values[slow][np.argmax(look.gains[slow])])
         ratio = look.largest / flattest
-        rate = pace(training)
+        rate = known if (known := pace(training)) > 0 else 1 / look.largest
         settings = training.optimizer.settings
         limit = stability.limit(look.largest, float(settings.get("momentum", 0.0) or 0.0))
-        needed = 2.3 / (rate * flattest) if rate > 0 else float("nan")
+        needed = 2.3 / (rate * flattest)
         matrix = "the preconditioned Hessian" if look.preconditioned else "the Hessian"
         return Finding(
             self.code, "warning", f"ill-conditioned, κ = {text(ratio)}",

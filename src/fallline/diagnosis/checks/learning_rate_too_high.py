@@ -14,7 +14,6 @@ from fallline.diagnosis.outcome import LEARNED, Outcome, drawn_in, judge
 from fallline.record.run import Floats, Run, Training
 
 FEW = 3  # measured updates
-TEN = 10  # updates
 OVERSHOOT = (
     "A gradient step overshoots the valley when the learning rate exceeds 2 / λ, λ the largest curvature of the loss: "
     "each step then lands farther out on the other side than the one before."
@@ -40,9 +39,8 @@ class LearningRateTooHigh:
     far: float = 2.0  # as travelled: with SGD, whose steps are as long as the gradient, enough without a rise
     wild: float = 0.03  # the same, where the loss also swings
     alike: float = 0.1  # spread of the samples before the last layer, beside that at the start
-    torn: float = 0.5  # as travelled, after ten updates, from …
-    small: float = 0.1  # … fan_in·Var(W) at least (the median) and …
-    passed: float = 1e-2  # … first layer's gradient over the last one's
+    small: float = 0.1  # fan_in·Var(W) (the median), from which on weights are of a usual size
+    passed: float = 1e-2  # first layer's gradient over the last one's, at the first update
     undone: float = 0.01  # update norm / weight norm (the median), where what was learned is lost again
     ahead: float = (
         2.0  # times the limit, before training: up to 4 / λ networks often find flatter ground (Lewkowycz 2020)
@@ -177,7 +175,7 @@ class LearningRateTooHigh:
         early = float(np.median(share[:FEW])) if len(share) >= FEW else 0.0
         if outcome.trivial is None or not outcome.stuck or early < self.wild or drawn_in(training) is not None:
             return None
-        seen = self._alike(training) or self._torn(training)
+        seen = self._alike(training) or self._torn(training, early)
         if seen is None:
             return None
         return self._finding(
@@ -206,21 +204,14 @@ class LearningRateTooHigh:
             {"spread": late, "first_spread": float(spread[0])},
         )
 
-    def _torn(self, training: Training) -> tuple[str, dict[str, float]] | None:
-        """Whether weights of a usual size, which passed the gradient on, are left behind within ten updates."""
-        steps, distance = training.total("displacement")
-        weight, links = training.total("weight")[1], chain(training, updates=1)
-        sizes = np.array([layer.fan_in * layer.weight_variance for layer in training.layers if layer.kind in MAPS])
-        if links is None or not np.median(sizes) >= self.small or not links.gain >= self.passed:
+    def _torn(self, training: Training, early: float) -> tuple[str, dict[str, float]] | None:
+        """Whether the updates are so long, though the weights are of a usual size and pass the gradient on."""
+        links = chain(training, updates=1)
+        sizes = [layer.fan_in * layer.weight_variance for layer in training.layers if layer.kind in MAPS]
+        if early < self.update or links is None or not np.median(sizes) >= self.small or not links.gain >= self.passed:
             return None
-        within = distance[(steps < steps[0] + TEN) & np.isfinite(distance)]
-        travelled = float(within.max() / weight[0]) if len(within) and weight[0] > 0 else 0.0
-        if travelled < self.torn:
-            return None
-        return (
-            f"After {TEN} of them the weights are {text(travelled)} of their norm away from where they began",
-            {"travelled": travelled},
-        )
+        said = f"The gradient reached the first layer with {text(links.gain)} of its size at the last"
+        return said, {"gain": links.gain}
 
     def _undone(self, training: Training, outcome: Outcome) -> Finding | None:
         """A loss that had fallen and climbs back to that of a constant, under large updates."""
