@@ -236,7 +236,8 @@ def _mse(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
 def same_targets(sights: Sequence[dict[str, Any]]) -> bool:
     """Whether it is the same targets each time, but for the rounding of those that are told by the loss."""
     means, variances = (np.array([s["target"][name] for s in sights if "target" in s]) for name in ("mean", "variance"))
-    return len(means) > 0 and bool(np.ptp(means) <= SAME * math.sqrt(variances.max()))
+    with np.errstate(invalid="ignore"):
+        return len(means) > 0 and bool(np.ptp(means) <= SAME * math.sqrt(variances.max()))
 
 
 def _bce(sights: list[dict[str, Any]]) -> tuple[float | None, str]:

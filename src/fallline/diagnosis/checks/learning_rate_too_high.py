@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from fallline.calculus import stability
 from fallline.diagnosis.chain import MAPS, chain
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.landscape import landscapes, why_none
-from fallline.diagnosis.outcome import LEARNED, Outcome, drawn_in, judge
+from fallline.diagnosis.outcome import DOUBT, LEARNED, Outcome, drawn_in, judge
 from fallline.record.run import Floats, Run, Training
 
 FEW = 3  # measured updates
@@ -39,6 +40,7 @@ class LearningRateTooHigh:
     far: float = 2.0  # as travelled: with SGD, whose steps are as long as the gradient, enough without a rise
     wild: float = 0.03  # the same, where the loss also swings
     alike: float = 0.1  # spread of the samples before the last layer, beside that at the start
+    apart: float = 0.05  # … which is this share of their size at least
     small: float = 0.1  # fan_in·Var(W) (the median), from which on weights are of a usual size
     passed: float = 1e-2  # first layer's gradient over the last one's, at the first update
     undone: float = 0.01  # update norm / weight norm (the median), where what was learned is lost again
@@ -196,7 +198,7 @@ class LearningRateTooHigh:
             spread = np.divide(rows["in_spread"], rows["in_rms"])
         spread = spread[np.isfinite(spread)]
         late = float(np.median(spread[-(len(spread) // 3) :])) if len(spread) >= 2 * FEW else np.inf
-        if not late <= self.alike * spread[:1].sum():
+        if not late <= self.alike * spread[:1].sum() or spread[0] < self.apart:
             return None
         return (
             f"What layer {outputs[0].name} gets differs from sample to sample by {text(float(spread[0]))} of its size "
@@ -218,9 +220,11 @@ class LearningRateTooHigh:
         share, loss, tenth = _shares(training), training.loss, len(training.loss) // 10
         if outcome.trivial is None or not outcome.stuck or tenth < FEW or not len(share) or not np.isfinite(loss).all():
             return None
-        course = np.median(loss[: 10 * tenth].reshape(10, tenth), axis=1)
-        best, usual = float(course.min()), float(np.median(share))
-        if best > (1 - LEARNED) * outcome.trivial or usual < self.undone or drawn_in(training) is not None:
+        course = loss[: 10 * tenth].reshape(10, tenth)
+        course = course[np.argmin(np.median(course, axis=1))]
+        best, usual = float(np.median(course)), float(np.median(share))
+        noise = DOUBT * float(course.std()) / math.sqrt(tenth)
+        if best + noise > (1 - LEARNED) * outcome.trivial or usual < self.undone or drawn_in(training) is not None:
             return None
         return self._finding(
             training, (int(training.steps["step"][0]), int(training.steps["step"][-1])),
