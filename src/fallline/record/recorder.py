@@ -609,7 +609,7 @@ class Recorder:
             self._compare_units(sample, [(key, p, g) for key, p, g, _ in held])
 
     def _compare_units(self, sample: Sample, held: Sequence[tuple[int, Tensor, Tensor]]) -> None:
-        """The share of units that equal another one; without layers they are entries of vectors and rows of matrices."""
+        """The share of units that equal another one; with no layer known, of entries of vectors, rows of matrices."""
         axes = [self.catalog.unit_axis(p) for _, p, _ in held]
         raw = all(p.ndim <= 2 and axis is None for (_, p, _), axis in zip(held, axes, strict=True))
         for (key, p, gradient), axis, before in zip(held, axes, sample.before, strict=True):
