@@ -75,6 +75,27 @@ def several_labels(right: bool) -> None:
     train(net(4, nn.Sigmoid() if right else nn.Softmax(dim=1)), x, y, F.binary_cross_entropy)
 
 
+def nested_labels(right: bool) -> None:
+    x = rows()
+    y = torch.stack([x[:, 0] > 0.5, x[:, 0] > 1, (x[:, 0] > 1) & (x[:, 1] > 0)], dim=1).float()
+
+    def with_dice(p: Tensor, y: Tensor) -> Tensor:
+        return F.binary_cross_entropy(p, y) + 0.5 * (1 - 2 * (p * y).sum() / (p.sum() + y.sum()))
+
+    train(net(3, nn.Sigmoid() if right else nn.Softmax(dim=-1)), x, y, with_dice)
+
+
+def under_a_penalty(right: bool) -> None:
+    x = rows()
+    model = net(1, nn.Identity() if right else nn.Tanh())
+    train(
+        model,
+        x,
+        20 + 5 * x[:, :1],
+        lambda p, y: F.mse_loss(p, y) + 1e-4 * sum(w.square().sum() for w in model.parameters()),
+    )
+
+
 def one_sign(right: bool) -> None:
     x = rows().abs()
     model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
@@ -456,6 +477,12 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "a layer in forward": (made_anew, "no-gradient", "a layer is made anew in every forward pass"),
     "poisson": (poisson, "output-mismatch", "the rate is exponentiated again"),
     "several labels": (several_labels, "output-mismatch", "softmax where a sample has several labels"),
+    "labels inside each other": (
+        nested_labels,
+        "output-mismatch",
+        "softmax where labels do not exclude each other",
+    ),
+    "a penalty beside the loss": (under_a_penalty, "output-mismatch", "tanh output for targets"),
     "weights of one sign": (one_sign, "bad-initialisation", "bad initialisation"),
     "penalty alone": (penalty, "no-gradient", "only a penalty on the weights reaches the parameters"),
     "dice": (dice, "shape-mismatch", "prediction (16, 1, 3, 3) and target broadcast to (16, 16, 3, 3)"),

@@ -16,6 +16,8 @@ from fallline.record.operations import LOSSES, NORMS, REGRESSION
 from fallline.record.values import output
 
 SOLVABLE = 4_000_000  # samples times features squared, up to which the best linear fit is solved for
+TERMS = 4  # of a sum of losses that are looked at
+LONGEST = 40  # operations from a layer to a loss that are named
 ROW = 20  # least errors of which the correlation with the next one's is taken
 
 
@@ -42,25 +44,57 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     pair = _library(node) or _written(graph, node)
     if pair is None:
         labels = _hinged(node)
-        return sight if labels is None else sight | {"hinge": [float(labels.min()), float(labels.max())]}
+        hinge = {} if labels is None else {"hinge": [float(labels.min()), float(labels.max())]}
+        return sight | hinge | {"terms": _terms(graph, node)}
     if autograd.op_name(node) not in LOSSES:  # so that what comes before the loss stands at the same place
         sight["ops"] = [*_before(graph.tail, pair.kind), pair.kind]
         sight["factor"] = None if factor is None else factor * pair.sign
+    floor = {"floor": least} if pair.kind == "mse" and (least := _floor(graph, pair)) is not None else {}
+    return sight | _compared(graph, node, pair) | floor
+
+
+def _terms(graph: autograd.Graph, loss: autograd.Node) -> list[dict[str, Any]]:
+    """The losses of torch.nn.functional that a loss adds up, each with what it compares."""
+    found: list[dict[str, Any]] = []
+    waiting = [loss]
+    while waiting and len(found) < TERMS:
+        node, factor = autograd.unwrap_loss(waiting.pop(0))
+        if autograd.op_name(node) == "add":
+            waiting += [source for source, _ in node.next_functions if source is not None]
+        elif (pair := _library(node)) is not None:
+            found.append({"ops": _way(graph, node), "factor": factor} | _compared(graph, node, pair))
+    return found
+
+
+def _way(graph: autograd.Graph, loss: autograd.Node) -> list[str]:
+    """The operations from the last layer to one of the losses."""
+    layers, node, names = {id(call.node) for call in graph.calls}, loss, [autograd.op_name(loss)]
+    while (inputs := [source for source, _ in node.next_functions if source is not None]) and len(names) < LONGEST:
+        node = inputs[0]
+        if id(node) in layers:
+            break
+        names.append(autograd.op_name(node))
+    return names[::-1]
+
+
+def _compared(graph: autograd.Graph, node: autograd.Node, pair: Pair) -> dict[str, Any]:
+    """The kind of a loss, and the ranges of the prediction and the target that meet there."""
     prediction, target = pair.prediction, pair.target
-    sight["kind"] = pair.kind
-    sight["reduction"] = {0: "none", 1: "mean", 2: "sum"}.get(autograd.saved(node, "_saved_reduction"), "none")
-    sight["elements"] = target.numel() if pair.kind == "nll" else prediction.numel()
-    sight["prediction"], sight["target"] = _describe(prediction), _describe(target)
+    weight, pos_weight = autograd.saved(node, "_saved_weight"), autograd.saved(node, "_saved_pos_weight")
+    seen: dict[str, Any] = {
+        "kind": pair.kind,
+        "reduction": {0: "none", 1: "mean", 2: "sum"}.get(autograd.saved(node, "_saved_reduction"), "none"),
+        "elements": target.numel() if pair.kind == "nll" else prediction.numel(),
+        "prediction": _describe(prediction),
+        "target": _describe(target),
+        "weighted": isinstance(weight, Tensor),
+    }
     clamps = [inner for inner in graph.nodes if autograd.op_name(inner) == "hardtanh"]  # ReLU6 is one, too
     if clamps:
-        sight["bounds"] = [float(autograd.saved(clamps[-1], f"_saved_{end}_val")) for end in ("min", "max")]
-    weight = autograd.saved(node, "_saved_weight")
-    sight["weighted"] = isinstance(weight, Tensor)
-    pos_weight = autograd.saved(node, "_saved_pos_weight")
+        seen["bounds"] = [float(autograd.saved(clamps[-1], f"_saved_{end}_val")) for end in ("min", "max")]
     if isinstance(pos_weight, Tensor) and pos_weight.numel() == 1:
-        sight["pos_weight"] = float(pos_weight)
-    floor = {"floor": least} if pair.kind == "mse" and (least := _floor(graph, pair)) is not None else {}
-    return sight | _about_targets(node, pair) | floor
+        seen["pos_weight"] = float(pos_weight)
+    return seen | _about_targets(node, pair)
 
 
 def _hinged(node: autograd.Node) -> Tensor | None:
@@ -83,9 +117,12 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
     if pair.kind in REGRESSION:
         found |= {"numbered": _numbers(target)} if _stretched(prediction, target) else {}
         found["row"] = _in_a_row(prediction.detach() - target.detach())
-    source = node.next_functions[0][0] if pair.kind == "nll" and node.next_functions else None
+    source = node.next_functions[0][0] if pair.kind in ("nll", "bce") and node.next_functions else None
     if source is not None and "softmax" in autograd.op_name(source):
-        found["softmax_dim"] = autograd.saved(source, "_saved_dim")
+        dim = int(autograd.saved(source, "_saved_dim"))
+        dim = found["softmax_dim"] = (dim - 2**64 if dim >= 2**63 else dim) % prediction.ndim  # −1 comes as 2⁶⁴ − 1
+        if pair.kind == "bce" and target.shape == prediction.shape:
+            found["from_one"] = float(((target > 0.5).sum(dim) - 1).abs().double().mean())
     if pair.kind == "soft-nll" and target.shape[1] <= 10_000:
         found["shares"] = target.detach().double().mean(dim=0).tolist()
     if pair.kind in ROBUST:

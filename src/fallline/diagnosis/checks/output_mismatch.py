@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,8 @@ class OutputMismatch:
     code: str = "output-mismatch"
     often: float = 0.5  # of the losses looked at, in which a softmax is taken of a softmax
     outside: float = 0.1  # of the targets' range, that the output cannot reach
-    labels: float = 1.2  # of a sample, on average
+    labels: float = 1.2  # of a sample, on average; their number less 1, or 1 less that, is 0.2 on average
+    part: float = 0.5  # of the first loss, where several losses are added up
     explained: float = 0.9  # of the trivial loss: a training that explained more expresses its targets well enough
 
     def look(self, run: Run) -> Finding | None:
@@ -58,20 +60,34 @@ class OutputMismatch:
         impossible = sight["kind"] in ("nll", "bce-logits") and outcome.last < 0  # neither can be negative
         ops = [op for op in sight["ops"] if op not in VIEWS]
         if sight["kind"] is None:
-            return self._twice_exponential(ops) or self._hinge(training) or self._softened(training)
+            terms = None if outcome.explained >= self.part else self._of_terms(training)
+            return self._twice_exponential(ops) or self._hinge(training) or terms or self._softened(training)
         certain = self._one_unit(sight, ops) or self._numbered(sight) or self._zeros(training, sight)
         if certain or (outcome.explained >= self.explained and not impossible):
             return certain
         return (
             self._across(sight)
-            or self._several(training, sight, ops)
+            or self._several(training.sights, sight, ops)
             or self._off(training, sight, ops)
             or self._twice(sight, ops)
             or self._scores(sight, ops)
             or self._probabilities(sight)
-            or self._range(training, sight, ops)
-            or self._labels(training, sight)
+            or self._range(training.sights, sight, ops)
+            or self._labels(training.sights, sight)
         )
+
+    def _of_terms(self, training: Training) -> Finding | None:
+        """The same of each of the losses that are added up, of which none alone says how the training went."""
+        each = zip(*(seen.get("terms", ()) for seen in training.sights), strict=False)
+        for sights in each:
+            sight, ops = sights[0], [op for op in sights[0]["ops"] if op not in VIEWS]
+            found = (
+                self._several(sights, sight, ops) or self._twice(sight, ops) or self._scores(sight, ops)
+                or self._probabilities(sight) or self._range(sights, sight, ops) or self._labels(sights, sight)
+            )  # fmt: skip
+            if found is not None:
+                return found
+        return None
 
     def _one_unit(self, sight: dict[str, Any], ops: list[str]) -> Finding | None:
         prediction = sight["prediction"]
@@ -138,15 +154,15 @@ class OutputMismatch:
             "gradient: those samples teach nothing. Labels y of 0 and 1 become 2 y − 1.",
         )
 
-    def _several(self, training: Training, sight: dict[str, Any], ops: list[str]) -> Finding | None:
+    def _several(self, sights: Sequence[dict[str, Any]], sight: dict[str, Any], ops: list[str]) -> Finding | None:
         """Softmax where a sample has several labels."""
-        targets = [s["target"] for s in training.sights if s["kind"] == "bce"]
-        columns = sight["prediction"]["shape"][-1]
+        targets = [s["target"] for s in sights if s["kind"] == "bce"]
         if sight["kind"] != "bce" or ops[-2:-1] != ["softmax"] or len(sight["prediction"]["shape"]) < 2:
             return None
+        columns = sight["prediction"]["shape"][sight.get("softmax_dim", -1)]
         labels = columns * sum(t["mean"] for t in targets) / len(targets)
         if labels < self.labels:
-            return None
+            return self._apart(float(np.mean([s.get("from_one", 0.0) for s in sights])), columns)
         return self._finding(
             "softmax where a sample has several labels",
             f"The outputs of a sample pass through softmax and so sum to 1, but a sample has {text(labels)} of the "
@@ -154,6 +170,20 @@ class OutputMismatch:
             "Softmax lets the labels of a sample compete: at most one of them can pass one half. Labels that do not "
             "exclude each other need a sigmoid each, as in binary_cross_entropy_with_logits on the raw outputs.",
             {"labels": labels},
+        )
+
+    def _apart(self, distance: float, columns: int) -> Finding | None:
+        """Softmax where a sample has no label, one, or several."""
+        if not distance >= self.labels - 1:
+            return None
+        return self._finding(
+            "softmax where labels do not exclude each other",
+            f"The {columns} outputs of a sample pass through softmax and so sum to 1; the number of its labels differs "
+            f"from 1 by {text(distance)} on average.",
+            "Softmax lets the labels of a sample compete: one of them has to be there, and at most one can pass one "
+            "half. Labels of which a sample may have none or several need a sigmoid each, as in "
+            "binary_cross_entropy_with_logits on the raw outputs.",
+            {"distance": distance},
         )
 
     def _off(self, training: Training, sight: dict[str, Any], ops: list[str]) -> Finding | None:
@@ -255,12 +285,12 @@ class OutputMismatch:
             {"prediction_max": most},
         )
 
-    def _range(self, training: Training, sight: dict[str, Any], ops: list[str]) -> Finding | None:
+    def _range(self, sights: Sequence[dict[str, Any]], sight: dict[str, Any], ops: list[str]) -> Finding | None:
         last = ops[-2] if len(ops) >= 2 else ""
         if sight["kind"] not in REGRESSION or last not in RANGES:
             return None
         low, high = sight["bounds"] if last == "hardtanh" and "bounds" in sight else RANGES[last]
-        targets = [s["target"] for s in training.sights if s["kind"] in REGRESSION]
+        targets = [s["target"] for s in sights if s["kind"] in REGRESSION]
         least, most = min(t["min"] for t in targets), max(t["max"] for t in targets)
         beyond = max(0.0, most - high) + max(0.0, low - least)
         if most <= least or beyond < self.outside * (most - least):
@@ -274,8 +304,8 @@ class OutputMismatch:
             {"target_min": least, "target_max": most, "beyond": beyond},
         )
 
-    def _labels(self, training: Training, sight: dict[str, Any]) -> Finding | None:
-        targets = [s["target"] for s in training.sights if s["kind"] == "bce-logits"]
+    def _labels(self, sights: Sequence[dict[str, Any]], sight: dict[str, Any]) -> Finding | None:
+        targets = [s["target"] for s in sights if s["kind"] == "bce-logits"]
         if not targets:
             return None
         least, most = min(t["min"] for t in targets), max(t["max"] for t in targets)

@@ -32,7 +32,8 @@ class OutputActivation:
         outputs = [layer for layer in run.layers if layer.output]
         if finding.code == "dead-units" and not any(layer.name in finding.layers for layer in outputs):
             return []
-        sights = [s.detail for s in run.sights if s.detail["kind"] is not None]
+        seen = [s.detail for s in run.sights]
+        sights = [s for d in seen for s in ([d] if d["kind"] is not None else d.get("terms", []))]
         if not outputs or not sights or _logarithm(sights[0]):
             return []
         ops = [op for op in sights[0]["ops"] if op not in VIEWS]
