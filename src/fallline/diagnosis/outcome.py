@@ -20,6 +20,7 @@ THROWN = 3.0  # times the very first loss
 OUTLIER = 100.0  # times the variance of a usual batch's targets
 DRIFT = 0.2  # of the targets' standard deviation: their mean moves when it moves by three times this
 DRAWN = 0.3  # of the weights' first norm: hardly anything but a decay draws them in so far
+PENALTY = 0.1  # of a constant prediction's loss: beside a stronger penalty the loss does not tell what was learned
 SAME = 1e-4  # of the targets' standard deviation: their means differ by more from batch to batch
 FLAT = 0.02  # relative change over the second half below which a loss of unknown scale is flat
 
@@ -136,15 +137,15 @@ def _unsure(training: Training, explained: float, noise: float) -> bool:
             s["elements"],
             s["target"]["variance"] * (1 - 1 / s["target"]["shape"][0]) + (s["target"]["mean"] - centre) ** 2,
             s["prediction"]["variance"],
-            at,
+            loss[at] - s.get("penalties", 0.0),
         )
         for s, at in sights
         if len(loss) // 2 <= at < len(loss) and s["factor"] == 1.0 and s["reduction"] == "mean"
     ]
     if not late:
         return False
-    count, constant, spread, at = (np.array(column, dtype=float) for column in zip(*late, strict=True))
-    gain = float((count * (constant - loss[at.astype(int)])).sum() / count.sum())
+    count, constant, spread, reached = (np.array(column, dtype=float) for column in zip(*late, strict=True))
+    gain = float((count * (constant - reached)).sum() / count.sum())
     doubt = 2 * math.sqrt(float((count * spread * constant).sum())) / float(count.sum())
     known = variances.std() / math.sqrt(len(variances)) / variances.mean()
     vague = explained + 2 * math.hypot(known, noise) > LEARNED
@@ -199,7 +200,8 @@ def trivial_loss(training: Training) -> tuple[float | None, str]:
     if value is None or not math.isfinite(value) or value <= 0 or sight["weighted"]:
         return None, ""
     count = float(np.median([s["elements"] for s in sights])) if sight["reduction"] == "sum" else 1.0
-    return value * sight["factor"] * count, meaning
+    value, penalty = value * sight["factor"] * count, float(sights[-1].get("penalties", 0.0))
+    return (value + penalty, meaning) if penalty <= PENALTY * value else (None, "")
 
 
 def _unknown(sights: list[dict[str, Any]]) -> tuple[float | None, str]:

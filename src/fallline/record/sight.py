@@ -17,6 +17,7 @@ from fallline.record.values import output
 
 SOLVABLE = 4_000_000  # samples times features squared, up to which the best linear fit is solved for
 TERMS = 4  # of a sum of losses that are looked at
+SHORT = 4  # operations from a parameter to its norm
 LONGEST = 40  # operations from a layer to a loss that are named
 ROW = 20  # least errors of which the correlation with the next one's is taken
 
@@ -37,8 +38,11 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     ``scale``: what a ``GradScaler`` multiplied the loss by.
     """
     node, factor = autograd.unwrap_loss(loss.grad_fn)
-    factor = factor / float(scale) if factor is not None and scale is not None else factor
-    sight: dict[str, Any] = {"kind": None, "ops": list(graph.tail), "factor": factor}
+    if factor is not None and scale is not None:
+        factor = factor / float(scale)
+    node, factor, penalty = _without_penalty(graph, node, factor)
+    tail = graph.tail if penalty is None else tuple(_way(graph, node))
+    sight: dict[str, Any] = {"kind": None, "ops": list(tail), "factor": factor}
     sight["broadcast"] = autograd.broadcast(loss.grad_fn)
     sight["softened"] = autograd.softened(graph.nodes)
     pair = _library(node) or _written(graph, node)
@@ -47,10 +51,60 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
         hinge = {} if labels is None else {"hinge": [float(labels.min()), float(labels.max())]}
         return sight | hinge | {"terms": _terms(graph, node)}
     if autograd.op_name(node) not in LOSSES:  # so that what comes before the loss stands at the same place
-        sight["ops"] = [*_before(graph.tail, pair.kind), pair.kind]
+        sight["ops"] = [*_before(tail, pair.kind), pair.kind]
         sight["factor"] = None if factor is None else factor * pair.sign
-    floor = {"floor": least} if pair.kind == "mse" and (least := _floor(graph, pair)) is not None else {}
-    return sight | _compared(graph, node, pair) | floor
+    if penalty is not None:
+        sight["penalties"] = penalty
+    elif pair.kind == "mse" and (least := _floor(graph, pair)) is not None:
+        sight["floor"] = least
+    return sight | _compared(graph, node, pair)
+
+
+def _without_penalty(
+    graph: autograd.Graph, node: autograd.Node, factor: float | None
+) -> tuple[autograd.Node, float | None, float | None]:
+    """The loss beside penalties on the weights, its factor, and what the penalties are; None without any."""
+    found: float | None = None
+    while autograd.op_name(node) == "add" and factor is not None:
+        sides = [source for source, _ in node.next_functions if source is not None]
+        values = [_penalty(graph, side) for side in sides]
+        known = [value for value in values if value is not None]
+        if len(sides) != 2 or len(known) != 1:
+            break
+        found = (found or 0.0) + factor * known[0]
+        node, more = autograd.unwrap_loss(sides[values.index(None)])
+        factor = None if more is None else factor * more
+    return node, factor, found
+
+
+def _penalty(graph: autograd.Graph, root: autograd.Node) -> float | None:
+    """The value of a sum of norms, squares or sizes of parameters; None of anything else."""
+    total, waiting = 0.0, [(root, 1.0)]
+    while waiting:
+        node, before = waiting.pop()
+        node, factor = autograd.unwrap_loss(node)
+        if factor is None:
+            return None
+        if autograd.op_name(node) == "add":
+            waiting += [(source, before * factor) for source, _ in node.next_functions if source is not None]
+            continue
+        value = output(graph, node) if _of_a_leaf(node) else None
+        if value is None:
+            return None
+        total += before * factor * float(value.double().mean())
+    return total
+
+
+def _of_a_leaf(node: autograd.Node) -> bool:
+    """Whether a node is a power, a size or a norm of one parameter and of nothing else."""
+    for _ in range(SHORT):
+        inputs = {source for source, _ in node.next_functions if source is not None}
+        if len(inputs) != 1 or autograd.op_name(node) not in {*NORMS, "abs", "pow", "mul"}:
+            return False
+        (node,) = inputs
+        if autograd.parameter_behind(node) is not None:
+            return True
+    return False
 
 
 def _terms(graph: autograd.Graph, loss: autograd.Node) -> list[dict[str, Any]]:
