@@ -69,6 +69,46 @@ def test_sight_of_a_regression() -> None:
     assert seen["weighted"] is False
 
 
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        lambda layer: 0.1 * sum(p.pow(2).sum() for p in layer.parameters()),
+        lambda layer: 0.1 * layer.weight.norm() + 0.2 * layer.bias.abs().sum(),
+        lambda layer: torch.sum(layer.weight * layer.weight) / 7,
+        lambda layer: (layer.weight**2).mean(),
+    ],
+)
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+def test_a_penalty_on_the_weights_is_taken_off(penalty: Callable[[nn.Module], Tensor], scale: float) -> None:
+    layer = nn.Linear(3, 4).double()
+    y, extra = layer(random(6, 3)), penalty(layer)
+    for main in (2 * F.mse_loss(y, TARGETS), 2 * ((y - TARGETS) ** 2).mean()):
+        for total in (main + extra, extra + main):
+            seen = sight(scale * total)
+            assert seen["kind"] == "mse"
+            assert seen["factor"] == pytest.approx(2 * scale)
+            assert seen["penalties"] == pytest.approx(scale * float(extra.detach()))
+            assert seen["ops"][-1] in ("mseloss", "mse")
+
+
+def test_what_depends_on_the_data_is_no_penalty() -> None:
+    y, w = nn.Linear(3, 4).double()(random(6, 3)), torch.ones(3, requires_grad=True)
+    for extra in (y.square().mean(), (w - torch.ones(3)).square().sum(), y.abs().sum()):
+        seen = sight(F.mse_loss(y, TARGETS) + extra)
+        assert seen["kind"] is None
+        assert [term["kind"] for term in seen["terms"]] == ["mse"]
+
+
+def test_the_losses_that_are_added_up_are_seen() -> None:
+    y = nn.Linear(3, 4).double()(random(6, 3)).softmax(dim=-1)
+    several = torch.tensor([[1.0, 1, 0, 0]] * 3 + [[0.0] * 4] * 3).double()
+    seen = sight(F.binary_cross_entropy(y, several) + 0.5 * F.mse_loss(y, TARGETS) + y.std())
+    assert sorted(term["kind"] for term in seen["terms"]) == ["bce", "mse"]
+    (term,) = (term for term in seen["terms"] if term["kind"] == "bce")
+    assert term["ops"][-2:] == ["softmax", "binarycrossentropy"]
+    assert (term["softmax_dim"], term["from_one"]) == (1, 1.0)
+
+
 def test_sight_counts_the_classes() -> None:
     y = nn.Linear(3, 4).double()(random(6, 3))
     assert sight(F.cross_entropy(y, LABELS))["classes"] == [2, 3, 1, 0]
