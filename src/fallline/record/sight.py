@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fallline.record import graph as autograd
+from fallline.record.addends import Addend, addends, without_penalty
 from fallline.record.measure import EXACT, centred, to_floats
 from fallline.record.operations import LOSSES, NORMS, REGRESSION
 from fallline.record.values import output
 
 SOLVABLE = 4_000_000  # samples times features squared, up to which the best linear fit is solved for
+CLOSE = 1e-3  # relative difference of the loss from what was read of it
+AGAIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "nll": F.nll_loss, "mse": F.mse_loss, "l1": F.l1_loss, "bce": F.binary_cross_entropy,
+    "bce-logits": F.binary_cross_entropy_with_logits,
+}  # fmt: skip
+IGNORED = -100  # the index of no class, unless another is given
+EQUAL = 1e-5  # relative difference of the factors of losses that are taken together
 TERMS = 4  # of a sum of losses that are looked at
-SHORT = 4  # operations from a parameter to its norm
 LONGEST = 40  # operations from a layer to a loss that are named
 ROW = 20  # least errors of which the correlation with the next one's is taken
 
@@ -38,86 +46,67 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     ``scale``: what a ``GradScaler`` multiplied the loss by.
     """
     node, factor = autograd.unwrap_loss(loss.grad_fn)
-    if factor is not None and scale is not None:
-        factor = factor / float(scale)
-    node, factor, penalty = _without_penalty(graph, node, factor)
+    total = float(loss.detach())
+    if scale is not None:
+        total, factor = total / float(scale), None if factor is None else factor / float(scale)
+    node, factor, penalty = without_penalty(graph, node, factor)
     tail = graph.tail if penalty is None else tuple(_way(graph, node))
     sight: dict[str, Any] = {"kind": None, "ops": list(tail), "factor": factor}
     sight["broadcast"] = autograd.broadcast(loss.grad_fn)
     sight["softened"] = autograd.softened(graph.nodes)
     pair = _library(node) or _written(graph, node)
+    terms = addends(node, factor) if pair is None else []
+    if (several := _alike(terms, total)) is not None:
+        node, pair, sight["factor"] = several
+        sight["ops"] = _way(graph, node)
     if pair is None:
         labels = _hinged(node)
         hinge = {} if labels is None else {"hinge": [float(labels.min()), float(labels.max())]}
-        return sight | hinge | {"terms": _terms(graph, node)}
+        return sight | hinge | {"terms": _terms(graph, terms)}
     if autograd.op_name(node) not in LOSSES:  # so that what comes before the loss stands at the same place
         sight["ops"] = [*_before(tail, pair.kind), pair.kind]
         sight["factor"] = None if factor is None else factor * pair.sign
     if penalty is not None:
-        sight["penalties"] = penalty
+        value = _value(node, pair)
+        known = value is not None and sight["factor"] is not None  # of frozen weights it is a number that was added
+        sight["penalties"] = total - sight["factor"] * value if known else penalty
     elif pair.kind == "mse" and (least := _floor(graph, pair)) is not None:
         sight["floor"] = least
     return sight | _compared(graph, node, pair)
 
 
-def _without_penalty(
-    graph: autograd.Graph, node: autograd.Node, factor: float | None
-) -> tuple[autograd.Node, float | None, float | None]:
-    """The loss beside penalties on the weights, its factor, and what the penalties are; None without any."""
-    found: float | None = None
-    while autograd.op_name(node) == "add" and factor is not None:
-        sides = [source for source, _ in node.next_functions if source is not None]
-        values = [_penalty(graph, side) for side in sides]
-        known = [value for value in values if value is not None]
-        if len(sides) != 2 or len(known) != 1:
-            break
-        found = (found or 0.0) + factor * known[0]
-        node, more = autograd.unwrap_loss(sides[values.index(None)])
-        factor = None if more is None else factor * more
-    return node, factor, found
+def _alike(terms: Sequence[Addend], loss: float) -> tuple[autograd.Node, Pair, float] | None:
+    """One loss of torch.nn.functional that is taken again and again, as at each time step, as one over all of them."""
+    pairs = [pair for node, _ in terms if (pair := _library(node)) is not None]
+    shapes = {(p.kind, p.prediction.shape, p.target.shape, p.target.dtype) for p in pairs}
+    factors = [times for _, times in terms if times is not None]
+    if len(pairs) < 2 or not len(pairs) == len(terms) == len(factors) or len(shapes) > 1 or not pairs[0].target.ndim:
+        return None
+    if max(factors) - min(factors) > EQUAL * max(map(abs, factors)):
+        return None
+    node = terms[0][0]
+    prediction, target = torch.cat([p.prediction.detach() for p in pairs]), torch.cat([p.target for p in pairs])
+    pair = Pair(pairs[0].kind, prediction, target)
+    summed = len(pairs) if autograd.saved(node, "_saved_reduction") == 2 else 1  # the factor is that of an element
+    value = _value(node, pair)
+    if value is None or not math.isclose(sum(factors) / summed * value, loss, rel_tol=CLOSE):
+        return None  # a number was added
+    return node, pair, sum(factors) / summed
 
 
-def _penalty(graph: autograd.Graph, root: autograd.Node) -> float | None:
-    """The value of a sum of norms, squares or sizes of parameters; None of anything else."""
-    total, waiting = 0.0, [(root, 1.0)]
-    while waiting:
-        node, before = waiting.pop()
-        node, factor = autograd.unwrap_loss(node)
-        if factor is None:
-            return None
-        if autograd.op_name(node) == "add":
-            waiting += [(source, before * factor) for source, _ in node.next_functions if source is not None]
-            continue
-        value = output(graph, node) if _of_a_leaf(node) else None
-        if value is None:
-            return None
-        total += before * factor * float(value.double().mean())
-    return total
+def _value(node: autograd.Node, pair: Pair) -> float | None:
+    """The loss of a pair, taken again; None where not all of it is known."""
+    weighted = any(isinstance(autograd.saved(node, f"_saved_{name}"), Tensor) for name in ("weight", "pos_weight"))
+    if weighted or _ignored(node) not in (None, IGNORED) or pair.kind not in AGAIN:
+        return None
+    value = float(AGAIN[pair.kind](pair.prediction.detach(), pair.target.detach()))
+    return value * (pair.target.numel() if autograd.saved(node, "_saved_reduction") == 2 else 1)
 
 
-def _of_a_leaf(node: autograd.Node) -> bool:
-    """Whether a node is a power, a size or a norm of one parameter and of nothing else."""
-    for _ in range(SHORT):
-        inputs = {source for source, _ in node.next_functions if source is not None}
-        if len(inputs) != 1 or autograd.op_name(node) not in {*NORMS, "abs", "pow", "mul"}:
-            return False
-        (node,) = inputs
-        if autograd.parameter_behind(node) is not None:
-            return True
-    return False
-
-
-def _terms(graph: autograd.Graph, loss: autograd.Node) -> list[dict[str, Any]]:
-    """The losses of torch.nn.functional that a loss adds up, each with what it compares."""
-    found: list[dict[str, Any]] = []
-    waiting = [loss]
-    while waiting and len(found) < TERMS:
-        node, factor = autograd.unwrap_loss(waiting.pop(0))
-        if autograd.op_name(node) == "add":
-            waiting += [source for source, _ in node.next_functions if source is not None]
-        elif (pair := _library(node)) is not None:
-            found.append({"ops": _way(graph, node), "factor": factor} | _compared(graph, node, pair))
-    return found
+def _terms(graph: autograd.Graph, terms: Sequence[Addend]) -> list[dict[str, Any]]:
+    """Those of torch.nn.functional among the losses that are added up, each with what it compares."""
+    known = [(node, pair) for node, _ in terms if (pair := _library(node)) is not None]
+    return [{"ops": _way(graph, node)} | _compared(graph, node, pair) for node, pair in known[:TERMS]]
 
 
 def _way(graph: autograd.Graph, loss: autograd.Node) -> list[str]:
@@ -173,8 +162,7 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
         found["row"] = _in_a_row(prediction.detach() - target.detach())
     source = node.next_functions[0][0] if pair.kind in ("nll", "bce") and node.next_functions else None
     if source is not None and "softmax" in autograd.op_name(source):
-        dim = int(autograd.saved(source, "_saved_dim"))
-        dim = found["softmax_dim"] = (dim - 2**64 if dim >= 2**63 else dim) % prediction.ndim  # −1 comes as 2⁶⁴ − 1
+        dim = found["softmax_dim"] = _signed(autograd.saved(source, "_saved_dim")) % prediction.ndim
         if pair.kind == "bce" and target.shape == prediction.shape:
             found["from_one"] = float(((target > 0.5).sum(dim) - 1).abs().double().mean())
     if pair.kind == "soft-nll" and target.shape[1] <= 10_000:
@@ -182,11 +170,22 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
     if pair.kind in ROBUST:
         found["constant"] = _constant(node, pair)
     if pair.kind == "nll" and prediction.ndim >= 2 and prediction.shape[1] <= 10_000:
-        ignored = autograd.saved(node, "_saved_ignore_index")
-        labels = target[target != ignored] if isinstance(ignored, int) else target
+        ignored = _ignored(node)
+        labels = target[target != ignored] if ignored is not None else target
         if labels.numel():
             found["classes"] = torch.bincount(labels.reshape(-1).long(), minlength=prediction.shape[1]).tolist()
     return found
+
+
+def _ignored(node: autograd.Node) -> int | None:
+    """The index of a class that takes no part in a cross entropy."""
+    index = autograd.saved(node, "_saved_ignore_index")
+    return _signed(index) if isinstance(index, int) else None
+
+
+def _signed(number: int) -> int:
+    """A number that autograd gives without its sign: −1 comes as 2⁶⁴ − 1."""
+    return number - 2**64 if number >= 2**63 else number
 
 
 def _floor(graph: autograd.Graph, pair: Pair) -> float | None:
