@@ -91,6 +91,34 @@ def test_a_penalty_on_the_weights_is_taken_off(penalty: Callable[[nn.Module], Te
             assert seen["ops"][-1] in ("mseloss", "mse")
 
 
+def test_frozen_weights_are_a_number_that_is_added() -> None:
+    layer = nn.Linear(3, 4).double()
+    frozen = nn.Linear(4, 4).double().requires_grad_(False)
+    extra = torch.stack([p.square().sum() for p in (*layer.parameters(), *frozen.parameters())]).sum()
+    seen = sight(F.mse_loss(frozen(layer(random(6, 3))), TARGETS) + extra)
+    assert seen["kind"] == "mse"
+    assert seen["penalties"] == pytest.approx(float(extra.detach()))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("together", [sum, lambda each: torch.stack(each).mean(), lambda each: torch.stack(each).sum()])
+def test_a_loss_of_each_step_is_one_over_all(reduction: str, together: Callable[[list[Tensor]], Tensor]) -> None:
+    layer, steps = nn.Linear(3, 4).double(), random(5, 6, 3)
+    total = together([F.cross_entropy(layer(x), LABELS, reduction=reduction) for x in steps])
+    seen = sight(total)
+    assert (seen["kind"], seen["classes"]) == ("nll", [10, 15, 5, 0])
+    scores = layer(steps.reshape(30, 3))
+    assert seen["factor"] * float(F.cross_entropy(scores, LABELS.repeat(5), reduction=reduction).detach()) == (
+        pytest.approx(float(total.detach()))
+    )
+    assert sight(total + 3.0)["kind"] is None
+
+
+def test_losses_without_a_sum_are_seen() -> None:
+    y = nn.Linear(3, 4).double()(random(6, 3))
+    assert sight(F.mse_loss(y, TARGETS, reduction="none"))["kind"] == "mse"
+
+
 def test_what_depends_on_the_data_is_no_penalty() -> None:
     y, w = nn.Linear(3, 4).double()(random(6, 3)), torch.ones(3, requires_grad=True)
     for extra in (y.square().mean(), (w - torch.ones(3)).square().sum(), y.abs().sum()):

@@ -31,19 +31,12 @@ def without_penalty(
 
 def _penalty(graph: autograd.Graph, root: autograd.Node) -> float | None:
     """The value of a sum of norms, squares or sizes of parameters; None of anything else."""
-    total, waiting = 0.0, [(root, 1.0)]
-    while waiting:
-        node, before = waiting.pop()
-        node, factor = autograd.unwrap_loss(node)
-        if factor is None:
+    total = 0.0
+    for node, factor in addends(root, 1.0):
+        value = output(graph, node) if factor is not None and _of_a_leaf(node) else None
+        if value is None or factor is None:
             return None
-        if autograd.op_name(node) == "add":
-            waiting += [(source, before * factor) for source, _ in node.next_functions if source is not None]
-            continue
-        value = output(graph, node) if _of_a_leaf(node) else None
-        if value is None:
-            return None
-        total += before * factor * float(value.double().mean())
+        total += factor * float(value.double().mean())
     return total
 
 
@@ -63,7 +56,7 @@ def addends(loss: autograd.Node, factor: float | None) -> list[Addend]:
     """The losses of which a loss is the sum or the mean, each with its factor (None: unknown)."""
     found: list[Addend] = []
     waiting = [(loss, factor)]
-    while waiting and len(found) < STEPS:
+    while waiting and len(found) + len(waiting) <= STEPS:
         node, before = waiting.pop(0)
         node, more = autograd.unwrap_loss(node)
         times = None if before is None or more is None else before * more
@@ -71,7 +64,7 @@ def addends(loss: autograd.Node, factor: float | None) -> list[Addend]:
         if autograd.op_name(node) == "add":  # of one: Python's sum begins with 0
             waiting += [(source, times) for source in inputs]
         elif autograd.op_name(node) == "stack":
-            waiting += [(source, None if times is None else times / len(inputs)) for source in inputs]
+            waiting += [(source, None if times is None else times / len(node.next_functions)) for source in inputs]
         else:
             found.append((node, times))
     return found

@@ -46,7 +46,7 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     ``scale``: what a ``GradScaler`` multiplied the loss by.
     """
     node, factor = autograd.unwrap_loss(loss.grad_fn)
-    total = float(loss.detach())
+    total = float(loss.detach()) if loss.numel() == 1 else math.nan
     if scale is not None:
         total, factor = total / float(scale), None if factor is None else factor / float(scale)
     node, factor, penalty = without_penalty(graph, node, factor)
@@ -68,8 +68,8 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
         sight["factor"] = None if factor is None else factor * pair.sign
     if penalty is not None:
         value = _value(node, pair)
-        known = value is not None and sight["factor"] is not None  # of frozen weights it is a number that was added
-        sight["penalties"] = total - sight["factor"] * value if known else penalty
+        known = value is not None and sight["factor"] is not None and math.isfinite(total)
+        sight["penalties"] = total - sight["factor"] * value if known else penalty  # with numbers that were added
     elif pair.kind == "mse" and (least := _floor(graph, pair)) is not None:
         sight["floor"] = least
     return sight | _compared(graph, node, pair)
