@@ -25,6 +25,7 @@ AGAIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }  # fmt: skip
 IGNORED = -100  # the index of no class, unless another is given
 EQUAL = 1e-5  # relative difference of the factors of losses that are taken together
+MOST = 2**22  # predictions of losses that are taken together
 TERMS = 4  # of a sum of losses that are looked at
 LONGEST = 40  # operations from a layer to a loss that are named
 ROW = 20  # least errors of which the correlation with the next one's is taken
@@ -82,7 +83,8 @@ def _alike(terms: Sequence[Addend], loss: float) -> tuple[autograd.Node, Pair, f
     factors = [times for _, times in terms if times is not None]
     if len(pairs) < 2 or not len(pairs) == len(terms) == len(factors) or len(shapes) > 1 or not pairs[0].target.ndim:
         return None
-    if max(factors) - min(factors) > EQUAL * max(map(abs, factors)):
+    size = sum(p.prediction.numel() for p in pairs)
+    if max(factors) - min(factors) > EQUAL * max(map(abs, factors)) or size > MOST:
         return None
     node = terms[0][0]
     prediction, target = torch.cat([p.prediction.detach() for p in pairs]), torch.cat([p.target for p in pairs])
