@@ -114,6 +114,23 @@ def test_a_loss_of_each_step_is_one_over_all(reduction: str, together: Callable[
     assert sight(total + 3.0)["kind"] is None
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda y: F.cross_entropy(y[0], torch.tensor(1)),
+        lambda y: F.cross_entropy(y, torch.tensor([0, -100, 1, 2, -100, 0])),
+        lambda y: F.cross_entropy(y, LABELS, ignore_index=0),
+        lambda y: F.cross_entropy(y, LABELS, weight=torch.ones(4).double()),
+        lambda y: F.cross_entropy(y, SHARES),
+    ],
+)
+def test_a_penalty_beside_a_loss_that_cannot_be_taken_again(loss: Callable[[Tensor], Tensor]) -> None:
+    layer = nn.Linear(3, 4).double()
+    seen = sight(loss(layer(random(6, 3))) + 0.1 * layer.weight.square().sum())
+    assert seen["kind"] is not None
+    assert seen["penalties"] == pytest.approx(0.1 * float(layer.weight.detach().square().sum()))
+
+
 def test_losses_without_a_sum_are_seen() -> None:
     y = nn.Linear(3, 4).double()(random(6, 3))
     assert sight(F.mse_loss(y, TARGETS, reduction="none"))["kind"] == "mse"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fallline.record import graph as autograd
@@ -19,10 +18,13 @@ from fallline.record.values import output
 
 SOLVABLE = 4_000_000  # samples times features squared, up to which the best linear fit is solved for
 CLOSE = 1e-3  # relative difference of the loss from what was read of it
-AGAIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "nll": F.nll_loss, "mse": F.mse_loss, "l1": F.l1_loss, "bce": F.binary_cross_entropy,
-    "bce-logits": F.binary_cross_entropy_with_logits,
-}  # fmt: skip
+AGAIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # not by the functions, of which a remedy may change the calls
+    "mse": lambda p, t: (p - t).square().mean(),
+    "l1": lambda p, t: (p - t).abs().mean(),
+    "nll": lambda p, t: -p.gather(1, t.unsqueeze(1)).mean(),
+    "bce": lambda p, t: -(t * p.log().clamp(min=-100) + (1 - t) * (-p).log1p().clamp(min=-100)).mean(),
+    "bce-logits": lambda p, t: (p.clamp(min=0) - p * t + (-p.abs()).exp().log1p()).mean(),
+}
 IGNORED = -100  # the index of no class, unless another is given
 EQUAL = 1e-5  # relative difference of the factors of losses that are taken together
 MOST = 2**22  # predictions of losses that are taken together
@@ -98,10 +100,14 @@ def _alike(terms: Sequence[Addend], loss: float) -> tuple[autograd.Node, Pair, f
 
 def _value(node: autograd.Node, pair: Pair) -> float | None:
     """The loss of a pair, taken again; None where not all of it is known."""
+    prediction, target = pair.prediction.detach(), pair.target.detach()
     weighted = any(isinstance(autograd.saved(node, f"_saved_{name}"), Tensor) for name in ("weight", "pos_weight"))
-    if weighted or _ignored(node) not in (None, IGNORED) or pair.kind not in AGAIN:
+    left_out = pair.kind == "nll" and (
+        prediction.ndim < 2 or _ignored(node) not in (None, IGNORED) or bool((target < 0).any())
+    )
+    if weighted or left_out or pair.kind not in AGAIN:
         return None
-    value = float(AGAIN[pair.kind](pair.prediction.detach(), pair.target.detach()))
+    value = float(AGAIN[pair.kind](prediction, target))
     return value * (pair.target.numel() if autograd.saved(node, "_saved_reduction") == 2 else 1)
 
 
