@@ -27,6 +27,7 @@ AGAIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # not by the functions
 }
 IGNORED = -100  # the index of no class, unless another is given
 EQUAL = 1e-5  # relative difference of the factors of losses that are taken together
+FEWEST = 3  # of two losses the second often is that of the same pairs the other way round (contrastive learning)
 MOST = 2**22  # predictions of losses that are taken together
 TERMS = 4  # of a sum of losses that are looked at
 LONGEST = 40  # operations from a layer to a loss that are named
@@ -83,7 +84,12 @@ def _alike(terms: Sequence[Addend], loss: float) -> tuple[autograd.Node, Pair, f
     pairs = [pair for node, _ in terms if (pair := _library(node)) is not None]
     shapes = {(p.kind, p.prediction.shape, p.target.shape, p.target.dtype) for p in pairs}
     factors = [times for _, times in terms if times is not None]
-    if len(pairs) < 2 or not len(pairs) == len(terms) == len(factors) or len(shapes) > 1 or not pairs[0].target.ndim:
+    if (
+        len(pairs) < FEWEST
+        or not len(pairs) == len(terms) == len(factors)
+        or len(shapes) > 1
+        or not pairs[0].target.ndim
+    ):
         return None
     size = sum(p.prediction.numel() for p in pairs)
     if max(factors) - min(factors) > EQUAL * max(map(abs, factors)) or size > MOST:
