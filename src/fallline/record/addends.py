@@ -44,7 +44,7 @@ def _of_a_leaf(node: autograd.Node) -> bool:
     """Whether a node is a power, a size or a norm of one parameter and of nothing else."""
     for _ in range(SHORT):
         inputs = {source for source, _ in node.next_functions if source is not None}
-        if len(inputs) != 1 or autograd.op_name(node) not in {*NORMS, "abs", "pow", "mul"}:
+        if len(inputs) != 1 or autograd.op_name(node) not in {*NORMS, "mul"}:
             return False
         (node,) = inputs
         if autograd.parameter_behind(node) is not None:
