@@ -1033,13 +1033,18 @@ def test_slow_updates_are_handed_over_one_by_one(tmp_path: Path, monkeypatch: py
     clock = Clock(tick=0.0001)
     watch = recording(tmp_path, clock, budget=1e-9)
     waiting: list[float] = []
-    ended = watch._after_step_or_stop
+    made = watch._tally.after_step
 
-    def watched(*args: Any) -> None:
-        ended(*args)
-        waiting.append(clock.now - watch._settled if watch._rows else 0.0)
+    def after_step(*args: Any) -> Callable[..., None]:
+        ended = made(*args)
 
-    monkeypatch.setattr(watch, "_after_step_or_stop", watched)
+        def watched(*args: Any) -> None:
+            ended(*args)
+            waiting.append(clock.now - watch._settled if watch._tally.rows else 0.0)
+
+        return watched
+
+    monkeypatch.setattr(watch._tally, "after_step", after_step)
     run_for(watch, clock, updates=400, seconds=0.7)
     assert len(waiting) == 400
     assert max(waiting) < FLUSH_SECONDS
@@ -1102,7 +1107,7 @@ def test_the_buffers_stay_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
             optimizer.zero_grad()
             F.mse_loss(model(X), Y).backward()
             optimizer.step()
-            waiting = sum(len(rows) for rows in watch.store._rows.values()) + len(watch._rows)
+            waiting = sum(len(rows) for rows in watch.store._rows.values()) + len(watch._tally.rows)
             largest = max(largest, waiting)
     finally:
         watch.stop()
@@ -1215,7 +1220,7 @@ def test_the_recorder_is_deaf_after_its_end(tmp_path: Path) -> None:
     backward(F.mse_loss(model(X), Y))
     optimizer.step()
     assert watch.step == 1
-    assert watch._losses.count == 0
+    assert watch._tally.count == 0
 
 
 # -- a deep sigmoid network ------------------------------------------------------------------------------------------

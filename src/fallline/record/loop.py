@@ -41,9 +41,9 @@ class LoopRecorder(Recorder):
 
     def begin(self, optimizer: Optimizer, step: int = 0, seconds: float = 0.0) -> None:
         """Start at this update, after this much training; ``optimizer`` is the one that the record names."""
-        self.step = step
+        self._tally.step = step
         self._stepped = True  # it does not update by hand
-        self._began = self.clock() - seconds
+        self._tally.began = self.clock() - seconds
         self._number = self._guard(self.catalog.optimizer, optimizer)[0] if self.fault is None else 0
 
     @property
@@ -62,12 +62,12 @@ class LoopRecorder(Recorder):
 
     def note(self, loss: float, rate: float) -> None:
         """Record an update that was not measured."""
-        elapsed = self.clock() - (self._began or 0.0)
+        elapsed = self.clock() - self._tally.began
         self.store.put("steps", (self.step, self._number, cell(loss), rate, 1, elapsed))
-        self._last_loss = loss
+        self._tally.mean = loss
         if self._schedule.dense(False, self._number, self.step, self.spent, elapsed):
             self._sample = Sample()
-        self.step += 1
+        self._tally.step += 1
         self.store.tick()
 
     def weigh(self, loss: Tensor, links: Sequence[Link], pairs: Sequence[tuple[Tensor, Tensor | None]]) -> None:
@@ -100,7 +100,7 @@ class LoopRecorder(Recorder):
 
     def stepped(self, loss: float, rate: float) -> None:
         """Record an update that was weighed, once the optimizer has stepped."""
-        self._losses.add(loss)
+        self._tally.add(loss)
         self._guard(self._finish, self._number, rate)
 
     def broken(self, loss: Tensor, value: float, gradients: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -120,13 +120,13 @@ class LoopRecorder(Recorder):
 
     def _report_gradient(self, gradients: Sequence[tuple[Tensor, Tensor]]) -> None:
         self._broken = True
-        detail = self._bad_gradient(self._last_loss, "backward", gradients)
+        detail = self._bad_gradient(self._tally.mean, "backward", gradients)
         self.store.event(self.step - 1, "non-finite", **detail)
 
     def mend(self) -> None:
         """Look for numbers that are not finite again, after the weights went back to good ones."""
         self._broken = False
-        self._last_loss = math.nan
+        self._tally.mean = math.nan
 
     def starts(self) -> dict[str, Tensor]:
         """A sketch of each parameter as it was at its first measured update, by the parameter's number."""

@@ -13,11 +13,10 @@ import time
 import traceback
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, _compile, nn
+from torch import Tensor, nn
 from torch._C import _are_functorch_transforms_active as _transforming
 from torch.optim.optimizer import (
     Optimizer,
@@ -38,6 +37,7 @@ from fallline.record.sample import Sample
 from fallline.record.schedule import FIRST, Schedule
 from fallline.record.sight import loss_sight, penalty_alone
 from fallline.record.store import FLUSH_SECONDS, Store, cell
+from fallline.record.tally import Hook, Tally, rate, total, untraced
 
 BUDGET = 0.03  # share of the training's time that watching may take
 BACKWARDS = 64  # most of one update that are measured densely
@@ -49,29 +49,9 @@ ROUNDED = 1e-5  # of the largest: entries of a vector that are equal but for rou
 CAREFUL = 50  # updates at the start that are looked at more closely
 TOGETHER = 64  # updates handed over at once
 
-Hook = Callable[..., Any]
-
 
 class StopTraining(BaseException):
     """Raised inside the program's loop when a trial has seen the updates it wanted."""
-
-
-@dataclass(slots=True)
-class Losses:
-    """The losses of one update: two may share it, and accumulation brings many."""
-
-    count: int = 0
-    sum: Any = 0.0
-    last: Any = math.nan
-
-    def add(self, loss: Any) -> None:
-        self.count, self.sum, self.last = self.count + 1, self.sum + loss, loss
-
-    def take(self) -> tuple[Any, int]:
-        """Their mean, and how many they were; what comes next belongs to the next update."""
-        count, total = self.count, self.sum
-        self.count, self.sum = 0, 0.0
-        return total / count if count else math.nan, count
 
 
 class Recorder:
@@ -102,26 +82,16 @@ class Recorder:
         self.limit, self.seconds, self.race = limit, seconds, Race(bars)
         self.catalog = Catalog(store)
         self._lookout = Lookout(store, self.catalog, ahead)
-        self.step = 0
-        self.spent = 0.0
         self.fault: str | None = None
         self._thread: int | None = None  # the one that trains first is listened to
         self._undo: list[Callable[[], None]] = []
-        self._inside = False
-        self._began: float | None = None
-        self._last_loss: Any = math.nan
-        # updates before this one need no decision: of each, only what its row holds is taken; the optimizer that is
-        # stepping meanwhile; the first of them, and the seconds spent on it, which stand for the others
-        self._until, self._key, self._timed, self._each = 0, 0, 0, 0.0
         # the update under way
-        self._losses = Losses()
         self._schedule = Schedule(budget)
         self._sample: Sample | None = Sample()
         self._samples = 0
         self._streaks: dict[int, Tensor] = {}
         self._start: dict[int, Tensor] = {}
-        self._rows, self._settled = list[tuple[Any, ...]](), -math.inf  # not handed over yet, and when they were last
-        self._unheard = list[float]()  # losses that the lookout has not been told
+        self._settled = -math.inf  # when rows were last handed over
         self._carried = Carried(store)
         # updates written by hand
         self._stepped = False
@@ -130,26 +100,38 @@ class Recorder:
         self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
         self._broken = self._dropped = False  # whether a number was not finite, and whether dropout acts
         self._inquiry, self._labels = Inquiry(store, self.catalog), signs.Labels(self._see_labels)
+        self._tally = Tally(self._inquiry, self._give_up)
         # copies of the parameters while a closure runs, and memory for the next ones
         self._copies, self._spare = list[Tensor](), list[Tensor]()
+
+    @property
+    def step(self) -> int:
+        """The update under way: so many were made."""
+        return self._tally.step
+
+    @property
+    def spent(self) -> float:
+        """Seconds that watching took."""
+        return self._tally.spent
 
     # -- being there and gone again ------------------------------------------------------------------------------
 
     def start(self) -> Recorder:
         """Begin to listen."""
-        self._until = 0
-        self._replace(torch.autograd, "backward", self._backward)
+        tally, latest = self._tally, self._schedule.last
+        tally.halt()
+        self._replace(torch.autograd, "backward", self._backward, tally.backward)
         self._replace(torch.autograd, "grad", self._grad)
         self._replace(torch.amp.GradScaler, "scale", self._scale)
-        before = register_optimizer_step_pre_hook(_untraced(self._before_any_step))
-        after = register_optimizer_step_post_hook(_untraced(self._after_step_or_stop))
+        before = register_optimizer_step_pre_hook(tally.before_step(untraced(self._before_any_step), self.clock))
+        after = register_optimizer_step_post_hook(tally.after_step(untraced(self._after_any_step), self.clock, latest))
         self._undo += [before.remove, after.remove, self._inquiry.calls.install()]
         return self
 
     def release(self) -> None:
         """Remove everything that was put in place; :meth:`start` puts it back."""
         self._labels.leave()
-        self._until = 0
+        self._tally.halt()
         while self._undo:
             self._undo.pop()()
 
@@ -158,7 +140,7 @@ class Recorder:
         if self.inquires and not self._broken:
             self._guard(self._look_at_the_last)
         self.release()
-        if self._hand and not self._stepped and self._losses.count:
+        if self._hand and not self._stepped and self._tally.count:
             self._guard(self._hand_step, True)
         self._inquiry.drop()
         try:
@@ -166,7 +148,8 @@ class Recorder:
         except Exception as error:  # a device that failed keeps its numbers
             self._give_up(error)
         now = self.clock()
-        seconds = now - self._began if self._began is not None else 0.0
+        self._tally.begin(now)
+        seconds = now - self._tally.began
         self.store.meta(steps=self.step, overhead_seconds=self.spent, training_seconds=seconds, fault=self.fault)
 
     def _look_at_the_last(self) -> None:
@@ -177,10 +160,12 @@ class Recorder:
             self.store.event(self.step, "non-finite", **detail)
         self._inquiry.evaluations(self.step, self._dropped)
 
-    def _replace(self, owner: Any, name: str, replacement: Callable[..., Any]) -> None:
+    def _replace(self, owner: Any, name: str, replacement: Hook, light: Callable[..., Hook] | None = None) -> None:
+        """Put a hook around a function; ``light`` makes of both the one that is called first."""
         original = getattr(owner, name)
-        wrapper = _untraced(functools.partial(replacement, original))
-        setattr(owner, name, functools.update_wrapper(wrapper, original))
+        hook = untraced(functools.partial(replacement, original))
+        hook = light(original, hook, self.clock) if light is not None else hook
+        setattr(owner, name, functools.update_wrapper(hook, original))
         self._undo.append(lambda: setattr(owner, name, original))
 
     def _safely(self, hook: Hook) -> Hook:
@@ -197,18 +182,19 @@ class Recorder:
             self._give_up(error)
             return None
         finally:
-            self.spent += self.clock() - start
+            self._tally.spent += self.clock() - start
 
     def _give_up(self, error: Exception) -> None:
         where = traceback.extract_tb(error.__traceback__)[-1]
         self.fault = f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})"
         self.store.event(self.step, "fault", message=self.fault)
-        self._sample, self._until = None, 0
+        self._sample = None
+        self._tally.halt()
 
     # -- backward ----------------------------------------------------------------------------------------------------
 
     def _listening(self) -> bool:
-        if self._inside or self.fault is not None or not self._undo:
+        if self._tally.inside or self.fault is not None or not self._undo:
             return False
         return self._in_thread() and not _transforming()  # inside vmap and its like no tensor has a value
 
@@ -220,45 +206,23 @@ class Recorder:
         return self._thread == here
 
     def _backward(self, original: Hook, tensors: Any, *args: Any, **kwargs: Any) -> Any:
-        handles = None
-        if self.step >= self._until or not self._ordinary(tensors):
-            if not self._listening():
-                return original(tensors, *args, **kwargs)
-            self._until = 0
-            handles = self._guard(self._before_backward, tensors)
-            if not self._stepped:
-                self._stop_if_enough()
-        self._inside = True
+        if not self._listening():
+            return original(tensors, *args, **kwargs)
+        self._tally.halt()
+        handles = self._guard(self._before_backward, tensors)
+        if not self._stepped:
+            self._stop_if_enough()
+        self._tally.inside = True
         try:
             return original(tensors, *args, **kwargs)
         finally:
-            self._inside, self._inquiry.calls.used = False, True
+            self._tally.inside, self._inquiry.calls.used = False, True
             for handle in handles or ():
                 handle.remove()
             if not self._stepped:
                 self._guard(self._after_hand_backward, None)
             elif self.step < CAREFUL:
                 self._guard(self._carried.fill)
-
-    def _ordinary(self, loss: Any) -> bool:
-        """Keep the value of a loss that nothing has to be decided by, as :meth:`_before_backward` would."""
-        start = self.clock() if self.step == self._timed else 0.0
-        try:
-            if type(loss) is not Tensor or self._inside or threading.get_ident() != self._thread or _transforming():
-                return False
-            if self._scaled is not None or not loss.is_cpu or loss.numel() != 1:
-                return False
-            value = loss.item()
-            if not value < self._lookout.limit:
-                return False
-            self._losses.add(value)
-            self._unheard.append(value)
-            self._inquiry.seen = weakref.ref(loss)
-        except Exception as error:  # the training must go on whatever happens here
-            self._give_up(error)
-        if start:
-            self._each += self.clock() - start
-        return True
 
     def _grad(self, original: Hook, outputs: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """``torch.autograd.grad`` counts as a training's backward only where no optimizer steps."""
@@ -274,11 +238,11 @@ class Recorder:
         if not leaves:
             return original(outputs, inputs, *args, **kwargs)
         handles = self._guard(self._before_backward, outputs)
-        self._inside = True
+        self._tally.inside = True
         try:
             gradients = original(outputs, inputs, *args, **kwargs)
         finally:
-            self._inside, self._inquiry.calls.used = False, True
+            self._tally.inside, self._inquiry.calls.used = False, True
             for handle in handles or ():
                 handle.remove()
         values = gradients.values() if isinstance(gradients, dict) else gradients
@@ -333,8 +297,7 @@ class Recorder:
         loss = tensors[0] if isinstance(tensors, (tuple, list)) and len(tensors) == 1 else tensors
         if not isinstance(loss, Tensor):
             return []
-        if self._began is None:
-            self._began = self.clock()
+        self._tally.begin(self.clock())
         self._inquiry.answer(loss)
         if self._hand and not self._stepped:
             self._hand_step(False)
@@ -359,10 +322,10 @@ class Recorder:
         if self._scaled is not None and self._scaled[0]() is loss:
             _, unscaled, scale = self._scaled
         value: Any = unscaled.item() if loss.is_cpu else unscaled.detach().clone()
-        self._losses.add(value)
+        self._tally.add(value)
         if not isinstance(value, float):
             return scale
-        self._unheard.append(value)
+        self._tally.unheard.append(value)
         if not value < self._lookout.limit or self._sample is not None or self.step < CAREFUL:
             self._tell_lookout()  # of an ordinary one it hears later, with the next ones
         if not self._broken:
@@ -372,8 +335,8 @@ class Recorder:
         return scale
 
     def _tell_lookout(self) -> None:
-        heard, self._unheard = self._unheard, []
-        self._lookout.hear(heard)
+        self._lookout.hear(self._tally.unheard)
+        self._tally.unheard.clear()
 
     def _observe(self, loss: Tensor, sample: Sample, scale: Tensor | None) -> list[Any]:
         graph = autograd.read(loss)
@@ -422,11 +385,11 @@ class Recorder:
         return sight
 
     def _look_at_curvature(self, loss: Tensor) -> None:
-        self._inside = True  # the gradients it takes are none of the training's
+        self._tally.inside = True  # the gradients it takes are none of the training's
         try:
             self._lookout.curvature(loss, self.step)
         finally:
-            self._inside = False
+            self._tally.inside = False
 
     def _on_call(
         self,
@@ -500,7 +463,7 @@ class Recorder:
         if sentinel is None or gradient is None:
             return
         self._inquiry.read[id(optimizer)] = weakref.ref(optimizer), weakref.ref(sentinel), key
-        if not self._broken and gradient.is_cpu and not cmath.isfinite(_sum(gradient)):
+        if not self._broken and gradient.is_cpu and not cmath.isfinite(total(gradient)):
             self._breaks([(p, p.grad) for p in _parameters(optimizer) if p.grad is not None])
         if self._sample is not None or self.step < CAREFUL:
             self._carried.check(key, gradient, self.step)
@@ -513,9 +476,9 @@ class Recorder:
     def _examine(self, held: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
         """What can be known of a gradient that is not finite, before it is used."""
         spoilt = any(not bool(torch.isfinite(p).all()) for p, _ in held)
-        loss = self._losses.last if self._losses.count else ""
+        loss = self._tally.loss if self._tally.count else ""
         detail = self._bad_gradient(loss, "parameter" if spoilt else "backward", held)
-        detail["batches"] = self._losses.count
+        detail["batches"] = self._tally.count
         if not spoilt:
             self._inquiry.gradient(self.step, detail)
         return detail
@@ -532,27 +495,9 @@ class Recorder:
     # -- optimizer steps -----------------------------------------------------------------------------------------------
 
     def _before_any_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self.step < self._until and self._fine(optimizer):
-            return
         if self._in_thread():
-            self._until = 0
+            self._tally.halt()
             self._guard(self._before_step, optimizer, args, kwargs)
-
-    def _fine(self, optimizer: Optimizer) -> bool:
-        """Whether the one gradient that is read of a known optimizer is finite."""
-        start = self.clock() if self.step == self._timed else 0.0
-        try:
-            known = self._inquiry.read.get(id(optimizer))
-            if known is None or known[0]() is not optimizer or (parameter := known[1]()) is None:
-                return False
-            gradient, self._key = parameter.grad, known[2]
-            if gradient is None or not (self._broken or not gradient.is_cpu or cmath.isfinite(_sum(gradient))):
-                return False
-        except Exception as error:  # the training must go on whatever happens here
-            self._give_up(error)
-        if start:
-            self._each += self.clock() - start
-        return True
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._stepped = True
@@ -630,23 +575,18 @@ class Recorder:
             torch._foreach_copy_(spare, originals)
         return spare
 
-    def _after_step_or_stop(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _after_any_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self._in_thread():
             return
-        if self.step + 1 < self._until:
-            self._pass(optimizer)
-            self._inquiry.calls.clear()
-            return
         self._guard(self._after_step, optimizer)
-        self._timed, self._each = self.step, 0.0
         self._inquiry.calls.clear()
         if self.limit is not None or self.seconds is not None or self.race:
             self._stop_if_enough()
 
     def _stop_if_enough(self) -> None:
         enough = self.limit is not None and self.step >= self.limit
-        if self.seconds is not None and self._began is not None:
-            enough = enough or self.clock() - self._began > self.seconds
+        if self.seconds is not None:
+            enough = enough or self.clock() - self._tally.began > self.seconds
         lost = bool(self.race) and self.race.lost(self.step)
         if enough or lost:
             self.store.meta(stopped=True, lost=lost)
@@ -659,67 +599,42 @@ class Recorder:
             self._weigh(self._sample, [(p, p.grad) for p in _parameters(optimizer)], self._copies)
             self._copies = []
         self._carried.stepped(key)
-        self._finish(key, _rate(optimizer))
-
-    def _note_row(self, optimizer: int, rate: float) -> float:
-        """Keep what the row of this update holds; returns the time."""
-        now = self.clock()
-        if self._began is None:
-            self._began = now
-        loss, count = self._losses.take()
-        if count:
-            self._last_loss = loss
-        self._rows.append((self.step, optimizer, self._last_loss, rate, count, now - self._began))
-        return now
-
-    def _pass(self, optimizer: Optimizer) -> None:
-        """Close an update after which nothing has to be decided."""
-        try:
-            now = self._note_row(self._key, _rate(optimizer))
-            self._schedule.last[self._key] = self.step
-            if self.step == self._timed:
-                self._each += self.clock() - now
-            self.spent += self._each
-            self.step += 1
-            if now >= self._settled + FLUSH_SECONDS:
-                self._guard(self._settle, now)
-                self._until = self._undecided()
-        except Exception as error:  # the training must go on whatever happens here
-            self._give_up(error)
+        self._finish(key, rate(optimizer))
 
     def _finish(self, optimizer: int, rate: float) -> None:
         """Close the update: write its rows and decide how the next ones are measured."""
-        now = self._note_row(optimizer, rate)
-        assert self._began is not None
+        tally, now = self._tally, self.clock()
+        tally.close(optimizer, rate, now)
         if self.race:
-            self.race.note(self._last_loss)
-        if len(self._rows) >= TOGETHER or self._sample is not None or now >= self._settled + FLUSH_SECONDS:
-            self._settle(now)
+            self.race.note(tally.mean)
         if self._sample is not None:
             self._write_sample(self._sample, optimizer)
-        dense = self._schedule.dense(self._sample is not None, optimizer, self.step, self.spent, now - self._began)
+        if len(tally.rows) >= TOGETHER or self._sample is not None or now >= self._settled + FLUSH_SECONDS:
+            self._settle(now)
+        dense = self._schedule.dense(self._sample is not None, optimizer, tally.step, tally.spent, now - tally.began)
         if dense or self._sample is not None:
             (self._inquiry.calls.search if dense else self._inquiry.calls.settle)()
         self._sample = Sample() if dense else None
-        self.step += 1
-        self._until = 0 if dense else self._undecided()
+        tally.step += 1
+        tally.coast(0 if dense else self._undecided(), self._lookout.limit, self._settled + FLUSH_SECONDS)
 
     def _undecided(self) -> int:
         """The update before which nothing has to be decided, unless a loss or a gradient is out of the ordinary."""
         stops = self.race or self.limit is not None or self.seconds is not None
-        if stops or not self._stepped or self._inquiry.wanted is not None:
+        if stops or not self._stepped or self._inquiry.wanted is not None or self._scaled is not None:
             return 0
-        most = self.step + min(TOGETHER, self.step // CAREFUL)
+        most = self.step + min(TOGETHER - len(self._tally.rows), self.step // CAREFUL)
         return int(min(most, self._schedule.coming(self.step), self._lookout.coming))
 
     def _settle(self, now: float) -> None:
         """Hand the rows over, with the losses that were left on their device."""
-        rows, self._rows, self._settled = self._rows, [], now
+        rows, self._settled = self._tally.rows[:], now
+        self._tally.rows.clear()
         values = iter(measure.to_floats([row[2] for row in rows if isinstance(row[2], Tensor)]))
         for step, optimizer, loss, *rest in rows:
             value = next(values) if isinstance(loss, Tensor) else loss
             self.store.put("steps", (step, optimizer, cell(value), *rest))
-        if self._unheard:
+        if self._tally.unheard:
             self._tell_lookout()
             self._lookout.spiked = False  # it is too late to describe its batch
         self.store.tick()
@@ -780,40 +695,12 @@ class Recorder:
 
 def _bad(gradient: Tensor) -> bool:
     """Whether a gradient is known not to be finite."""
-    return gradient.is_cpu and not gradient.is_sparse and not cmath.isfinite(_sum(gradient))
-
-
-def _sum(tensor: Tensor) -> Any:
-    """The sum of all entries; of a few it is taken by Python, which costs less than to launch a kernel."""
-    if tensor.dim() == 1 and tensor.numel() <= 32 and type(tensor) is Tensor:
-        return sum(tensor.tolist())
-    return tensor.sum().item()
-
-
-def _untraced(hook: Hook) -> Hook:
-    """The same hook, but ``torch.compile`` does not look into it where it compiles a whole training step."""
-
-    compiling = torch.compiler.is_dynamo_compiling
-
-    def plain(*args: Any, **kwargs: Any) -> Any:
-        return hook(*args, **kwargs)
-
-    @functools.wraps(hook)
-    def called(*args: Any, **kwargs: Any) -> Any:
-        if compiling():
-            return _compile._disable_dynamo(plain)(*args, **kwargs)
-        return hook(*args, **kwargs)
-
-    return called
+    return gradient.is_cpu and not gradient.is_sparse and not cmath.isfinite(total(gradient))
 
 
 def _of_functional() -> bool:
     """Whether ``torch.autograd.functional`` asks, for a Jacobian or a Hessian, two calls above."""
     return sys._getframe(3).f_globals.get("__name__") == "torch.autograd.functional"
-
-
-def _rate(optimizer: Optimizer) -> float:
-    return float(optimizer.param_groups[0].get("lr", math.nan))
 
 
 def _parameters(optimizer: Optimizer) -> list[Tensor]:

@@ -13,12 +13,12 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
-from fallline.record import calls, recorder, replay, tape
+from fallline.record import calls, recorder, replay, tally, tape
 from fallline.record.recorder import StopTraining
 
 OWN = (
     __name__,
-    *(module.__name__ for module in (calls, recorder, replay, tape)),
+    *(module.__name__ for module in (calls, recorder, replay, tally, tape)),
 )  # modules whose frames no traceback of a program should show
 
 
