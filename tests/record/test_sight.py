@@ -203,6 +203,27 @@ SOFT = TARGETS.softmax(1)
             lambda y: F.binary_cross_entropy(y.sigmoid(), SHARES),
             lambda y: -(SHARES * y.sigmoid().log() + (1 - SHARES) * (1 - y.sigmoid()).log()).mean(),
         ),
+        (
+            lambda y: F.binary_cross_entropy(y.sigmoid(), SHARES),
+            lambda y: (-SHARES * y.sigmoid().log() - (1 - SHARES) * (1 - y.sigmoid()).log()).mean(),
+        ),
+        *(
+            (logistic, written)
+            for logistic in [lambda y: F.binary_cross_entropy_with_logits(y, SHARES)]
+            for written in (
+                lambda y: -(SHARES * F.logsigmoid(y) + (1 - SHARES) * F.logsigmoid(-y)).mean(),
+                lambda y: -(SHARES * -F.softplus(-y) + (1 - SHARES) * -F.softplus(y)).mean(),
+                lambda y: (SHARES * F.softplus(-y) + (1 - SHARES) * F.softplus(y)).mean(),
+                lambda y: -(F.logsigmoid(y) * SHARES - F.softplus(y) * (1 - SHARES)).mean(),
+                lambda y: (F.softplus(y) - SHARES * y).mean(),
+                lambda y: ((1 + y.exp()).log() - y * SHARES).mean(),
+                lambda y: (y.exp().log1p() - SHARES * y).mean(),
+            )
+        ),
+        (
+            lambda y: F.binary_cross_entropy_with_logits(y.sigmoid(), SHARES),
+            lambda y: (lambda z: F.softplus(z) - SHARES * z)(y.sigmoid()).mean(),
+        ),
     ],
 )
 def test_a_loss_written_by_hand(library: Callable[[Tensor], Tensor], written: Callable[[Tensor], Tensor]) -> None:
@@ -219,6 +240,18 @@ def test_a_loss_written_by_hand(library: Callable[[Tensor], Tensor], written: Ca
             assert ours[side][key] == (value if key == "shape" else pytest.approx(value))
     before = [op for op in theirs["ops"] if op in ("sigmoid", "tanh", "logsoftmax")]
     assert [op for op in ours["ops"] if op in ("sigmoid", "tanh", "logsoftmax")][: len(before)] == before
+
+
+def test_what_is_no_cross_entropy() -> None:
+    y = nn.Linear(3, 4).double()(random(6, 3))
+    for loss in (
+        (F.softplus(y) - SHARES * y.sin()).mean(),
+        (SHARES * F.logsigmoid(y) + (1 - SHARES) * F.logsigmoid(y)).mean(),
+        (SHARES * F.logsigmoid(y) + (2 - SHARES) * F.logsigmoid(-y)).mean(),
+        (SHARES * F.logsigmoid(y) + (1 - SHARES) * y.sigmoid().log()).mean(),
+        ((2 + y.exp()).log() - SHARES * y.exp()).mean(),
+    ):
+        assert sight(loss)["kind"] is None
 
 
 def test_a_linear_model_written_out() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from fallline.record import graph as autograd
 from fallline.record.addends import Addend, addends, without_penalty
 from fallline.record.measure import EXACT, centred, to_floats
 from fallline.record.operations import LOSSES, NORMS, REGRESSION
-from fallline.record.values import output
+from fallline.record.written import Pair, before, hinged, written
 
 SOLVABLE = 4_000_000  # samples times features squared, up to which the best linear fit is solved for
 CLOSE = 1e-3  # relative difference of the loss from what was read of it
@@ -31,17 +30,8 @@ FEWEST = 3  # of two losses the second often is that of the same pairs the other
 MOST = 2**22  # predictions of losses that are taken together
 TERMS = 4  # of a sum of losses that are looked at
 LONGEST = 40  # operations from a layer to a loss that are named
+ROBUST = {"l1", "smooth-l1", "huber"}
 ROW = 20  # least errors of which the correlation with the next one's is taken
-
-
-@dataclass(frozen=True)
-class Pair:
-    """What meets at a loss."""
-
-    kind: str
-    prediction: Tensor
-    target: Tensor
-    sign: float = 1.0  # of the loss's node, by the loss of this kind
 
 
 def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
@@ -58,17 +48,17 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     sight: dict[str, Any] = {"kind": None, "ops": list(tail), "factor": factor}
     sight["broadcast"] = autograd.broadcast(loss.grad_fn)
     sight["softened"] = autograd.softened(graph.nodes)
-    pair = _library(node) or _written(graph, node)
+    pair = _library(node) or written(graph, node)
     terms = addends(node, factor) if pair is None else []
     if (several := _alike(terms, total)) is not None:
         node, pair, sight["factor"] = several
         sight["ops"] = _way(graph, node)
     if pair is None:
-        labels = _hinged(node)
+        labels = hinged(node)
         hinge = {} if labels is None else {"hinge": [float(labels.min()), float(labels.max())]}
         return sight | hinge | {"terms": _terms(graph, terms)}
     if autograd.op_name(node) not in LOSSES:  # so that what comes before the loss stands at the same place
-        sight["ops"] = [*_before(tail, pair.kind), pair.kind]
+        sight["ops"] = [*before(tail, pair.kind), pair.kind]
         sight["factor"] = None if factor is None else factor * pair.sign
     if penalty is not None:
         value = _value(node, pair)
@@ -152,19 +142,6 @@ def _compared(graph: autograd.Graph, node: autograd.Node, pair: Pair) -> dict[st
     if isinstance(pos_weight, Tensor) and pos_weight.numel() == 1:
         seen["pos_weight"] = float(pos_weight)
     return seen | _about_targets(node, pair)
-
-
-def _hinged(node: autograd.Node) -> Tensor | None:
-    """The labels t in max(0, 1 − t x), written by hand."""
-    way = [node]
-    while len(way) < 4 and (inputs := [source for source, _ in way[-1].next_functions if source is not None]):
-        way.append(inputs[0])
-    names = [autograd.op_name(inner) for inner in way]
-    if len(way) < 3 or names[0] not in HINGES or names[1:3] not in (["rsub", "mul"], ["sub", "mul"]):
-        return None
-    found = [autograd.saved(way[2], f"_saved_{side}") for side in ("self", "other")]
-    labels = [t for t in found if isinstance(t, Tensor) and not t.requires_grad and t.numel() > 1]
-    return labels[0] if len(labels) == 1 else None
 
 
 def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
@@ -262,139 +239,6 @@ def _library(node: autograd.Node) -> Pair | None:
     if kind is None or not isinstance(prediction, Tensor) or not isinstance(target, Tensor):
         return None
     return Pair(kind, prediction, target)
-
-
-# -- losses written by hand --------------------------------------------------------------------------------------------
-
-# The first operation of each; a softmax belongs to what comes before.
-STARTS = {"mse": "sub", "l1": "sub", "nll": "logsoftmax", "bce": "log", "soft-nll": "logsoftmax", "kl": "mul"}
-HINGES = ("clamp", "clampmin", "relu")
-ROBUST = {"l1", "smooth-l1", "huber"}
-
-
-def _written(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
-    """A loss before it is averaged, by what its last operations are.
-
-    (p − t)², |p − t|, −log p of the right class, −t log p, t log(t / p), or −(t log p + (1 − t) log(1 − p)).
-    """
-    name = autograd.op_name(node)
-    if name in ("index", "gather", "log"):
-        return _picked(node)
-    if (pair := _product(graph, node)) is not None:
-        return pair
-    return _cross_entropy(node) if name == "add" else _difference(graph, node)
-
-
-def _difference(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
-    """The square, or the absolute value, of a difference of which one side depends on parameters."""
-    name, difference = autograd.op_name(node), autograd.saved(node, "_saved_self")
-    exponent = autograd.saved(node, "_saved_exponent")  # a number, or a tensor of them
-    squared = (name == "pow" and not isinstance(exponent, Tensor) and exponent == 2) or (
-        name == "mul" and difference is not None and difference is autograd.saved(node, "_saved_other")
-    )
-    below = node.next_functions[0][0] if node.next_functions else None
-    if not (squared or name == "abs") or not isinstance(difference, Tensor) or below is None:
-        return None
-    sides = [source for source, _ in below.next_functions]
-    of = [source for source in sides if source is not None]
-    prediction = output(graph, of[0]) if autograd.op_name(below) in ("sub", "rsub") and len(of) == 1 else None
-    if prediction is None or prediction.shape != difference.shape:
-        return None
-    minuend = sides[0] is not None and autograd.op_name(below) == "sub"
-    target = prediction - difference.detach() if minuend else prediction + difference.detach()
-    return Pair("mse" if squared else "l1", prediction, target)
-
-
-def _product(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
-    """t log p of shares t, as cross_entropy takes them; or t (log t − log p), whose graph holds the second part."""
-    inner = [source for source, _ in node.next_functions if source is not None]
-    divergence = autograd.op_name(node) == "sub" and len(inner) == 1 and node.next_functions[0][0] is None
-    product = inner[0] if divergence else node
-    if autograd.op_name(product) != "mul":
-        return None
-    places = [place for place, (source, _) in enumerate(product.next_functions) if source is not None]
-    if len(places) != 1:
-        return None
-    shares = autograd.saved(product, "_saved_self" if places[0] else "_saved_other")
-    source = product.next_functions[places[0]][0]
-    logs = _log_probabilities(source)
-    if not isinstance(shares, Tensor) or shares.ndim != 2 or bool((shares < 0).any()):
-        return None
-    scores = logs if logs is not None else output(graph, source) if divergence else None
-    if scores is None or scores.shape != shares.shape:
-        return None
-    return Pair("kl" if divergence else "soft-nll", scores, shares, 1.0 if divergence else -1.0)
-
-
-def _picked(node: autograd.Node) -> Pair | None:
-    """The entry of the right class out of log-probabilities, or the log of that out of probabilities."""
-    entry = _guarded(node) if autograd.op_name(node) == "log" else node
-    source = entry.next_functions[0][0] if autograd.op_name(entry) in ("index", "gather") else None
-    if source is None:
-        return None
-    if entry is node:
-        scores = _log_probabilities(source)
-    else:
-        chances = autograd.saved(source, "_saved_result") if autograd.op_name(source) == "softmax" else None
-        scores = chances.detach().log() if isinstance(chances, Tensor) else None
-    picked = autograd.saved(entry, "_saved_index")
-    if picked is None:
-        indices = autograd.saved(entry, "_saved_indices")
-        picked = indices[-1] if isinstance(indices, Sequence) and len(indices) == 2 else None
-    if scores is None or scores.ndim != 2 or not isinstance(picked, Tensor):
-        return None
-    labels = picked.reshape(-1)
-    return Pair("nll", scores, labels, -1.0) if len(labels) == len(scores) else None
-
-
-def _log_probabilities(node: autograd.Node) -> Tensor | None:
-    """What a log-softmax puts out, or the log of a softmax."""
-    if autograd.op_name(node) == "log" and autograd.op_name(_guarded(node)) == "softmax":
-        chances = autograd.saved(node, "_saved_self")
-        return chances.detach().log() if isinstance(chances, Tensor) else None
-    result = autograd.saved(node, "_saved_result") if autograd.op_name(node) == "logsoftmax" else None
-    return result.detach() if isinstance(result, Tensor) else None
-
-
-def _guarded(log: autograd.Node) -> autograd.Node:
-    """What a log is taken of, without the small number that guards it."""
-    node: autograd.Node = log.next_functions[0][0]
-    while autograd.op_name(node) in ("add", "clamp", "clampmin"):
-        inputs = [source for source, _ in node.next_functions if source is not None]
-        if len(inputs) != 1:
-            break
-        node = inputs[0]
-    return node
-
-
-def _cross_entropy(node: autograd.Node) -> Pair | None:
-    """t log p + (1 − t) log(1 − p)."""
-    halves = [source for source, _ in node.next_functions if source is not None]
-    if len(halves) != 2 or any(autograd.op_name(half) != "mul" for half in halves):
-        return None
-    logs, shares = [], []
-    for half in halves:
-        places = [i for i, (source, _) in enumerate(half.next_functions) if source is not None]
-        source = half.next_functions[places[0]][0] if len(places) == 1 else None
-        if source is None or autograd.op_name(source) != "log":
-            return None
-        logs.append(autograd.saved(source, "_saved_self"))
-        shares.append(autograd.saved(half, "_saved_self" if places[0] else "_saved_other"))
-    if not all(isinstance(t, Tensor) and t.shape == logs[0].shape for t in (*logs, *shares)):
-        return None
-    if not torch.allclose(shares[0] + shares[1], torch.ones_like(shares[0]), atol=1e-4):
-        return None
-    return Pair("bce", logs[0].detach(), shares[0], -1.0)
-
-
-def _before(tail: Sequence[str], kind: str) -> list[str]:
-    """The operations before those that make up a loss written by hand."""
-    start = STARTS[kind]
-    last = max((i for i, name in enumerate(tail) if name.endswith(start)), default=len(tail))
-    if start == "logsoftmax":
-        softmax = max((i for i, name in enumerate(tail) if name.endswith("softmax")), default=-1)
-        return [*tail[: max(softmax, 0)], start]  # a softmax whose log is taken is one
-    return list(tail[:last])
 
 
 # -- ranges ------------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class OutputMismatch:
 
     def _judge(self, training: Training, sight: dict[str, Any]) -> Finding | None:
         outcome = judge(training)
-        impossible = sight["kind"] in ("nll", "bce-logits") and outcome.last < 0  # neither can be negative
+        impossible = sight["kind"] in ("nll", "bce", "bce-logits") and outcome.last < 0  # neither can be negative
         ops = [op for op in sight["ops"] if op not in VIEWS]
         if sight["kind"] is None:
             terms = None if outcome.explained >= self.part else self._of_terms(training)
@@ -305,7 +305,7 @@ class OutputMismatch:
         )
 
     def _labels(self, sights: Sequence[dict[str, Any]], sight: dict[str, Any]) -> Finding | None:
-        targets = [s["target"] for s in sights if s["kind"] == "bce-logits"]
+        targets = [s["target"] for s in sights if s["kind"] in ("bce", "bce-logits")]
         if not targets:
             return None
         least, most = min(t["min"] for t in targets), max(t["max"] for t in targets)
@@ -313,7 +313,7 @@ class OutputMismatch:
             return None
         return self._finding(
             f"binary cross entropy on targets from {text(least)} to {text(most)}",
-            f"binary_cross_entropy_with_logits got targets from {text(least)} to {text(most)}; it is made for 0 to 1.",
+            f"The targets of the cross entropy go from {text(least)} to {text(most)}; it is made for 0 to 1.",
             "With a target outside 0 to 1 this loss has no lower bound: the outputs run away instead of settling.",
             {"target_min": least, "target_max": most},
         )
