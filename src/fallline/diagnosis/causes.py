@@ -24,8 +24,9 @@ def _weights_shrink(found: Findings) -> bool:
 
 
 def _over_depth(found: Findings) -> bool:
-    """Exploding from layer to layer, not in bursts over the steps."""
-    return "backward_gain" in found["exploding-gradient"].evidence
+    """Exploding from layer to layer from the first update on, not in bursts over the steps."""
+    evidence = found["exploding-gradient"].evidence
+    return "backward_gain" in evidence and not evidence["grown"]
 
 
 def _all_zero(found: Findings) -> bool:

@@ -170,8 +170,12 @@ def _around_zero(loss: Floats) -> bool:
 
 def _drifts(training: Training) -> bool:
     """Whether a regression's targets move while it trains, as those do that a network makes itself (Q-learning)."""
-    targets = [s["target"] for s in training.sights if s["kind"] in REGRESSION]
-    if len(targets) < 12 or len(targets) < len(training.sights):
+    return any(len(s) == len(training.sights) and _moves(s) for s in compared(training))
+
+
+def _moves(sights: Sequence[dict[str, Any]]) -> bool:
+    targets = [s["target"] for s in sights if s["kind"] in REGRESSION]
+    if len(targets) < 12 or len(targets) < len(sights):
         return False
     means, variances = (np.array([t[name] for t in targets]) for name in ("mean", "variance"))
     late = max(3, len(targets) // 20)  # most are of the first updates
@@ -192,8 +196,25 @@ def drawn_in(training: Training) -> float | None:
 
 def trivial_loss(training: Training) -> tuple[float | None, str]:
     """Loss of the best constant prediction on the targets seen, and its meaning; None where that is not known."""
+    if all(s.get("whole") for s in training.sights):
+        parts = [_trivial(sights)[0] for sights in compared(training)]
+        known = [part for part in parts if part is not None]
+        if known and len(known) == len(parts):
+            return sum(known), "what constant predictions get in all of the losses together"
     sights = [s for s in training.sights if s["kind"] is not None and s["factor"] is not None]
-    if not sights or len(sights) < len(training.sights) or len({s["kind"] for s in sights}) > 1:
+    return _trivial(sights) if len(sights) == len(training.sights) else (None, "")
+
+
+def compared(training: Training) -> list[list[dict[str, Any]]]:
+    """What was seen at the loss, and where several losses are added up, at each of those."""
+    known = [s for s in training.sights if s["kind"] is not None]
+    if known:
+        return [known]
+    return [list(sights) for sights in zip(*(s.get("terms", ()) for s in training.sights), strict=False)]
+
+
+def _trivial(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
+    if len({s["kind"] for s in sights}) != 1:
         return None, ""
     sight = sights[0]
     value, meaning = _KINDS.get(sight["kind"], _unknown)(sights)

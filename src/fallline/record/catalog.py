@@ -14,6 +14,7 @@ from fallline.record import graph as autograd
 from fallline.record import measure, names
 from fallline.record.store import Store
 
+FEW = 16  # entries of a parameter that is compared with what it was when it was met
 SEARCHES = 3  # times the whole process is searched for modules when names are missing
 
 
@@ -27,6 +28,7 @@ class Catalog:
         self._registered: list[bool] = []
         self._layers: dict[int, int] = {}  # parameter number → layer number
         self._axes: dict[int, int] = {}  # parameter number → dimension that counts units
+        self._begun: dict[int, Tensor] = {}  # parameter number → a small one as it was met, until it has moved
         self._optimizers: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
         self._optimizer_count = 0
         self._known: dict[str, weakref.ref[nn.Module]] = {}  # a model the program drops must be free to go
@@ -73,6 +75,8 @@ class Catalog:
         self._parameters[id(tensor)] = (weakref.ref(tensor), number)
         self._names.append(name)
         self._registered.append(registered)
+        if isinstance(tensor, nn.Parameter) and tensor.numel() <= FEW:
+            self._begun[number] = tensor.detach().reshape(-1).clone()
         self.store.put(
             "parameters", (number, name, model, tensor.numel(), tensor.ndim, int(registered), int(tensor.requires_grad))
         )
@@ -125,6 +129,18 @@ class Catalog:
         for call in graph.calls:
             if self.parameter(call.weight) not in self._layers:
                 self._add_layer(call, graph)
+        self._compare(graph, step)
+
+    def _compare(self, graph: autograd.Graph, step: int) -> None:
+        """Note which of the small parameters have moved since they were met."""
+        small = {self.parameter(leaf): leaf.detach().reshape(-1) for leaf in graph.leaves if leaf.numel() <= FEW}
+        held = [number for number in small if number in self._begun]
+        apart = measure.to_floats([(small[number] - self._begun[number]).abs().sum() for number in held])
+        moved = [number for number, distance in zip(held, apart, strict=True) if distance != 0]
+        for number in moved:
+            del self._begun[number]
+        if moved:
+            self.store.event(step, "moved", parameters=moved)
 
     def _met(self, tensor: Tensor) -> bool:
         entry = self._parameters.get(id(tensor))

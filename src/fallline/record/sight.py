@@ -56,7 +56,7 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     if pair is None:
         labels = hinged(node)
         hinge = {} if labels is None else {"hinge": [float(labels.min()), float(labels.max())]}
-        return sight | hinge | {"terms": _terms(graph, terms)}
+        return sight | hinge | _terms(graph, terms, total)
     if autograd.op_name(node) not in LOSSES:  # so that what comes before the loss stands at the same place
         sight["ops"] = [*before(tail, pair.kind), pair.kind]
         sight["factor"] = None if factor is None else factor * pair.sign
@@ -107,10 +107,15 @@ def _value(node: autograd.Node, pair: Pair) -> float | None:
     return value * (pair.target.numel() if autograd.saved(node, "_saved_reduction") == 2 else 1)
 
 
-def _terms(graph: autograd.Graph, terms: Sequence[Addend]) -> list[dict[str, Any]]:
-    """Those of torch.nn.functional among the losses that are added up, each with what it compares."""
-    known = [(node, pair) for node, _ in terms if (pair := _library(node)) is not None]
-    return [{"ops": _way(graph, node)} | _compared(graph, node, pair) for node, pair in known[:TERMS]]
+def _terms(graph: autograd.Graph, terms: Sequence[Addend], loss: float) -> dict[str, Any]:
+    """Those of torch.nn.functional among the losses that are added up, and whether they are the whole loss."""
+    known = [(node, times, pair) for node, times in terms if (pair := _library(node)) is not None][:TERMS]
+    values = [(times, _value(node, pair)) for node, times, pair in known if len(known) == len(terms)]
+    sum_ = sum(math.nan if times is None or value is None else times * value for times, value in values)
+    return {
+        "terms": [{"ops": _way(graph, node), "factor": times} | _compared(graph, node, p) for node, times, p in known],
+        "whole": bool(values) and math.isclose(sum_, loss, rel_tol=CLOSE),
+    }
 
 
 def _way(graph: autograd.Graph, loss: autograd.Node) -> list[str]:

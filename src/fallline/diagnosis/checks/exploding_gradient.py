@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fallline.diagnosis.chain import chain, recurrences
+from fallline.diagnosis.chain import Chain, chain, recurrences
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import judge
 from fallline.record.run import Run, Training
@@ -64,11 +64,7 @@ class ExplodingGradient:
         links, outcome = chain(training), judge(training)
         if links is None or outcome.learned or len(links.layers) < 3:
             return None
-        backward = links.gain if np.isfinite(links.gain) else 0.0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            growth = links.spread / links.spread[0]
-        finite = np.flatnonzero(np.isfinite(growth))
-        forward, reached = (float(growth[finite[-1]]), int(finite[-1])) if len(finite) > 1 else (1.0, 1)
+        backward, forward, reached = _growth(links)
         strongest = max(backward ** (1 / (len(links.layers) - 1)), forward ** (1 / reached))
         overflow = reached < len(links.layers) - 1 and not outcome.finite
         if not (max(backward, forward) > self.gain or (overflow and forward > self.gain**0.5)):
@@ -76,6 +72,8 @@ class ExplodingGradient:
         mild = strongest < self.factor and max(backward, forward) <= self.gain**2
         if mild or not (outcome.failed or overflow):
             return None
+        before = chain(training, 1)
+        grown = before is not None and max(_growth(before)[:2]) < self.gain**0.5
         first, last = links.layers[0].name, links.layers[-1].name
         seen = (
             f"What flows forward grows ×{text(forward)} from the input to layer {links.layers[reached].name}"
@@ -92,7 +90,12 @@ class ExplodingGradient:
             disproof="The update is small beside the weights in every layer (update norm / weight norm below 0.01).",
             layers=tuple(layer.name for layer in links.layers),
             steps=links.steps,
-            evidence={"backward_gain": backward, "forward_gain": forward, "factor_per_layer": strongest},
+            evidence={
+                "backward_gain": backward,
+                "forward_gain": forward,
+                "factor_per_layer": strongest,
+                "grown": float(grown),  # by the first updates
+            },
         )
 
     def _over_time(self, training: Training) -> Finding | None:
@@ -154,3 +157,13 @@ class ExplodingGradient:
             steps=(int(steps[peak]), int(steps[peak])),
             evidence={"peak": float(gradient[peak]), "median": float(np.median(gradient)), "ratio": ratio},
         )
+
+
+def _growth(links: Chain) -> tuple[float, float, int]:
+    """What the signal grows by backward and forward, and the last layer that a finite signal reaches."""
+    backward = links.gain if np.isfinite(links.gain) else 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        growth = links.spread / links.spread[0]
+    finite = np.flatnonzero(np.isfinite(growth))
+    forward, reached = (float(growth[finite[-1]]), int(finite[-1])) if len(finite) > 1 else (1.0, 1)
+    return backward, forward, reached

@@ -8,7 +8,7 @@ import numpy as np
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import judge
-from fallline.record.run import Layer, Run, Training
+from fallline.record.run import Layer, Parameter, Run, Training
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,16 @@ class NoGradient:
     portion: float = 0.5  # of the trained numbers that must be left out before a registered layer counts as forgotten
     part_of_stuck: float = 0.1  # the same where nothing is learned
     early: float = 0.1  # of the updates, after which gradients may be expected to differ from 0
+    few: int = 16  # entries of a parameter of its own, such as a temperature or a coefficient
     late: float = 0.9  # of the gradients measured after those that must be exactly 0
 
     def look(self, run: Run) -> Finding | None:
         if not len(run.steps) and not run.events:
             raise NotApplicable("no update was recorded")
         looks = (
-            self._cut, self._penalty, self._hidden, self._made_anew, self._left_out, self._frozen, self._nothing,
-            self._cleared, self._thrown_away, self._never, self._all_zero, self._died, self._piecewise,
+            self._cut, self._penalty, self._hidden, self._made_anew, self._left_out, self._stranded, self._single,
+            self._frozen, self._nothing, self._cleared, self._thrown_away, self._never, self._all_zero, self._died,
+            self._piecewise,
         )  # fmt: skip
         return next((finding for look in looks if (finding := look(run)) is not None), None)
 
@@ -145,6 +147,44 @@ class NoGradient:
             "An optimizer updates only the tensors it was given. Layers made later, of another copy of the model, or "
             "left out of the list keep their random start weights.",
             tuple(names), float(len(names)), "twice" if _twice(run) else "",
+        )  # fmt: skip
+
+    def _stranded(self, run: Run) -> Finding | None:
+        """From some update on every gradient comes to layers that no optimizer holds: they were made anew."""
+        if not all(o.id for o in run.optimizers) or not len(run.parameter_stats):
+            return None
+        rows, since = run.layer_stats, run.parameter_stats["step"].max()
+        late = (rows["step"] > since) & (rows["grad_out"] > 0)
+        reached = [layer for layer in run.layers if (late & (rows["layer"] == layer.id)).any()]
+        looks = len(np.unique(rows["step"][late]))
+        if looks < self.seen or any(_trained(run, layer.parameter) for layer in reached):
+            return None
+        names = [layer.name for layer in reached]
+        return self._finding(
+            "from some update on no optimizer knows the parameters",
+            f"In the {looks} updates that were looked at after step {since:.0f}, only layers that are in no optimizer "
+            f"got a gradient ({_some(names)}), and no parameter of an optimizer did: nothing is trained any more.",
+            "An optimizer updates only the tensors it was given. A layer that is exchanged after the optimizer was "
+            "made keeps its random start weights; make the optimizer anew, or give it the new layer by "
+            "add_param_group().",
+            tuple(names), float(len(names)),
+        )  # fmt: skip
+
+    def _single(self, run: Run) -> Finding | None:
+        """Numbers of a module of which all layers are trained: nobody leaves these out on purpose."""
+        moved = {number for event in run.events_of("moved") for number in event.detail["parameters"]}
+        still = [p for p in run.parameters if p.model and p.trainable and p.numel <= self.few and p.id not in moved]
+        single = [p for p in still if not _trained(run, p.id) and _alone(run, p)]
+        if not single or not all(o.id for o in run.optimizers) or len(run.sights) < self.seen:
+            return None
+        names = [p.name for p in single]
+        return self._finding(
+            "parameters that no optimizer knows",
+            f"{_some(names)} got a gradient in every update and stayed as they were; the optimizer holds all layers of "
+            "the module they belong to.",
+            "An optimizer updates only the tensors it was given. A number that is an nn.Parameter of its own is left "
+            "out when the optimizer is made of the parameters of a submodule: give it model.parameters().",
+            tuple(names), float(len(names)),
         )  # fmt: skip
 
     def _never(self, run: Run) -> Finding | None:
@@ -309,6 +349,17 @@ def _trained(run: Run, parameter: int) -> bool:
 
 def _moved(run: Run, parameter: int) -> bool:
     return len(run.parameter_stats) > 0 and bool((run.parameter_stats["parameter"] == parameter).any())
+
+
+def _alone(run: Run, parameter: Parameter) -> bool:
+    """Whether all parameters of the modules below the one that a parameter belongs to are trained, but not itself."""
+    owner = parameter.name.rpartition(".")[0]
+    start = f"{owner}." if owner else ""
+    below = [
+        p for p in run.parameters
+        if p.model == parameter.model and p.name.startswith(start) and "." in p.name.removeprefix(start)
+    ]  # fmt: skip
+    return bool(below) and all(_trained(run, p.id) for p in below if p.trainable)
 
 
 def _twice(run: Run) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
-from fallline.diagnosis.outcome import judge
+from fallline.diagnosis.outcome import compared, judge
 from fallline.record.operations import REGRESSION, VIEWS
 from fallline.record.run import Run, Training
 
@@ -78,8 +78,7 @@ class OutputMismatch:
 
     def _of_terms(self, training: Training) -> Finding | None:
         """The same of each of the losses that are added up, of which none alone says how the training went."""
-        each = zip(*(seen.get("terms", ()) for seen in training.sights), strict=False)
-        for sights in each:
+        for sights in compared(training):
             sight, ops = sights[0], [op for op in sights[0]["ops"] if op not in VIEWS]
             found = (
                 self._several(sights, sight, ops) or self._twice(sight, ops) or self._scores(sight, ops)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
-from fallline.diagnosis.outcome import Outcome, judge
+from fallline.diagnosis.outcome import Outcome, compared, judge
 from fallline.record.operations import REGRESSION
 from fallline.record.run import Run, Training
 
@@ -37,7 +37,7 @@ class UnscaledData:
     def look(self, run: Run) -> Finding | None:
         looked = False
         for training in run.trainings:
-            sights = [s for s in training.sights if s.get("inputs") or s.get("target")]
+            sights = [s for s in training.sights if s.get("inputs") or s.get("target") or s.get("terms")]
             looked = looked or bool(sights)
             outcome = judge(training)
             if not sights or outcome.contested or outcome.explained >= self.explained:
@@ -104,13 +104,16 @@ class UnscaledData:
         )  # fmt: skip
 
     def _targets(self, training: Training, outcome: Outcome) -> Finding | None:
-        targets = [s["target"] for s in training.sights if s["kind"] in REGRESSION]
+        each = [[s["target"] for s in sights if s["kind"] in REGRESSION] for sights in compared(training)]
         adaptive = training.optimizer.kind in ADAPTIVE
-        if not targets or (len(training.layers) < 2 and not adaptive):
+        if not any(each) or (len(training.layers) < 2 and not adaptive):
             return None  # a linear model's curvature does not depend on its targets
-        size = statistics.median(_rms(t) for t in targets)  # a few wrong ones are another matter
+        sizes = [statistics.median(map(_rms, targets)) for targets in each if targets]  # a few are another matter
+        size = max(sizes)
         if not size >= self.target:
-            return self._tiny_targets(training, outcome, size) if 0 < size <= self.tiny_target else None
+            small = len(each) == 1 and 0 < size <= self.tiny_target
+            return self._tiny_targets(training, outcome, size) if small else None
+        targets = [targets for targets in each if targets][sizes.index(size)]
         mean = sum(t["mean"] for t in targets) / len(targets)
         reach = (
             "An optimizer that divides by the gradient's size moves each weight by about the learning rate an update, "
