@@ -21,6 +21,7 @@ from fallline.record.store import Store
 
 SPIKES = 20  # most batches with a spike of the loss that are described
 ALLOWANCE = 0.10  # seconds that curvature may take on top of its share, so that a short training is seen too
+FEW = 100  # parameters of which all curvatures can be known, so that they are looked at where descent is only slow
 SHARE = 0.01  # of the training's time that curvature may take
 SPACING = 1.25  # factor between the updates at which it is taken
 PATIENCE = 0.05  # share of the updates so far to wait where time does not allow it
@@ -41,7 +42,7 @@ class Lookout:
         self._spent = 0.0
         self._next = 0.0  # no look at the curvature before this update
         self.limit = math.inf  # a loss from here on is to be heard at once
-        self._stalled = False
+        self._stalled = self._few = False  # whether descent stalls, and whether the model has few parameters
         self._heard, self._gap = -math.inf, math.inf  # when the last loss came, and the shortest time between two
         self._cost: float | None = None  # seconds that the last look at the curvature took
 
@@ -49,10 +50,14 @@ class Lookout:
         """Take the next losses; the last one may be a spike."""
         for loss in losses:
             self.spiked = self.pace.add(loss)
-        self.limit, self._stalled = self.pace.limit, self.pace.stalled
+        self.limit, self._stalled = self.pace.limit, self.pace.stalled(slow=self._few)
         now = clock()
         self._began = now if self._began is None else self._began
         self._gap, self._heard = min(self._gap, (now - self._heard) / len(losses)), now
+
+    def weigh(self, graph: autograd.Graph) -> None:
+        """Take note of how many parameters a loss depends on."""
+        self._few = sum(leaf.numel() for leaf in graph.leaves) <= FEW
 
     def meet(self, key: int, optimizer: Optimizer) -> None:
         """Take note of an optimizer and its number."""

@@ -9,6 +9,7 @@ WARM = 16  # losses before anything is said
 RATE = 0.05  # weight of the newest loss in the level
 SPIKE = math.log(10.0)  # of a loss over the level; batches of a healthy training rarely differ by as much
 STALL = math.log(0.8)  # the level must fall to this while the number of updates doubles, else descent stalls
+SLOW = math.log(0.2)  # the same for descent that is slow
 REST = 0.01  # of the whole fall so far, that a loss below zero must gain in the same time
 LARGEST = math.log(sys.float_info.max)  # so that no limit overflows
 CLIP = math.log(2.0)  # of what one loss may add: a spike hardly moves the level
@@ -53,12 +54,14 @@ class Pace:
         """A loss above this is a spike."""
         return math.exp(min(self._level + SPIKE, LARGEST)) if self.count >= WARM else math.inf
 
-    @property
-    def stalled(self) -> bool:
-        """Whether the loss has hardly fallen since the number of updates was a quarter to a half of what it is."""
+    def stalled(self, slow: bool = False) -> bool:
+        """Whether the loss has hardly fallen since the number of updates was a quarter to a half of what it is.
+
+        ``slow``: or has, but not as fast as by a constant factor an update.
+        """
         if self._signed.lowest <= 0:
-            return self._signed.stalled
-        return self.count >= 2 * WARM and self._level > self._before + STALL
+            return self._signed.stalled(10 * REST if slow else REST)
+        return self.count >= 2 * WARM and self._level > self._before + (SLOW if slow else STALL)
 
 
 class _Mean:
@@ -76,6 +79,5 @@ class _Mean:
         if self.count == 2 * self._mark:
             self._mark, self._before, self._marked = self.count, self._marked, self._level
 
-    @property
-    def stalled(self) -> bool:
-        return self.count >= 2 * WARM and self._level > self._before - REST * max(0.0, self._first - self._level)
+    def stalled(self, rest: float) -> bool:
+        return self.count >= 2 * WARM and self._level > self._before - rest * max(0.0, self._first - self._level)

@@ -343,6 +343,7 @@ class Recorder:
         if graph is None:
             return []
         self.catalog.learn(graph, self.step)
+        self._lookout.weigh(graph)
         if not loss.is_cpu:
             self._lookout.hear([float(loss.detach())])
             self._lookout.spiked = False  # it is too late to describe its batch
