@@ -56,6 +56,11 @@ def test_saddle_point_needs_no_gradient_and_a_way_down(record: Record) -> None:
     assert SaddlePoint().look(looked(record, [-1e-5, 2.0], [1e-4, 1e-4]).run()) is None  # rounding
     assert SaddlePoint().look(looked(record, [-1e-8, 1e-8], [1e-12, 1e-12]).run()) is None  # flat ground
     assert found(SaddlePoint().look(looked(record, [-1e-4, 1e-4], [1e-9, 1e-9]).run()))
+    at_zero = looked(record, [-1.0, 1.0], [0.0, 4e-20], loss=8e-40, end=0.0)
+    assert found(SaddlePoint().look(at_zero.run()))  # the loss went to 0 there
+    assert SaddlePoint().look(looked(record, [1.0, 1.0], [0.0, 4e-20], loss=8e-40, end=0.0).run()) is None
+    wide = looked(record, [-1.0, 1.0], [0.0, 4e-20], loss=8e-40, end=0.0, size=3)
+    assert SaddlePoint().look(wide.run()) is None  # one curvature is not known
 
 
 def test_local_minimum_has_arrived_where_nothing_was_learnt(record: Record) -> None:

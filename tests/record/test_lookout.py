@@ -234,6 +234,7 @@ def test_says_why_where_there_is_no_second_derivative() -> None:
 
 
 def test_a_stalled_training_is_looked_at_and_not_changed(watched: Watched) -> None:
+    torch.manual_seed(0)
     x = torch.randn(64, 3)
     y = torch.randn(64, 1)
 

@@ -57,10 +57,11 @@ class Pace:
     def stalled(self, slow: bool = False) -> bool:
         """Whether the loss has hardly fallen since the number of updates was a quarter to a half of what it is.
 
-        ``slow``: or has, but not as fast as by a constant factor an update.
+        ``slow``: or has, but not as fast as by a constant factor an update, or hardly beside its whole fall.
         """
-        if self._signed.lowest <= 0:
-            return self._signed.stalled(10 * REST if slow else REST)
+        resting = self._signed.stalled(10 * REST if slow else REST)
+        if self._signed.lowest <= 0 or (slow and resting):
+            return resting
         return self.count >= 2 * WARM and self._level > self._before + (SLOW if slow else STALL)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fallline.diagnosis.finding import Finding, text
 from fallline.diagnosis.landscape import Landscape, ask, pace
-from fallline.diagnosis.outcome import drawn_in, judge
+from fallline.diagnosis.outcome import Outcome, drawn_in, judge
 from fallline.record.run import Run, Training
 
 LEAVING = math.log(1e7)  # from a distance of rounding to one of the size of the weights
@@ -25,7 +25,9 @@ class SaddlePoint:
 
     code: str = "saddle-point"
     step: float = 5e-4  # of the loss, that one step of the best length gains at most: the gradient is about zero
-    rest: float = 1e-6  # of the loss; below it descent has stopped, whatever it had reached before
+    rest: float = (
+        1e-6  # of the loss, or of its whole fall; below it descent has stopped, whatever it had reached before
+    )
     explained: float = 0.9  # of the trivial loss
     late: float = 0.2  # of the run, before which a look says nothing about its end
     touched: float = 1e-10  # of the squared gradient that must lie along the direction, for descent feels it
@@ -41,8 +43,9 @@ class SaddlePoint:
         outcome = judge(training)
         late = look.step - int(training.steps["step"][0]) >= self.late * len(training.loss)
         arrived = outcome.flat and look.one_step < self.rest and not outcome.explained >= self.explained
-        arrived = arrived and not outcome.contested
-        if not (arrived or (outcome.idle and late)) or not look.negative or look.one_step >= self.step:
+        level = (arrived and not outcome.contested) or (outcome.idle and late)
+        at_rest = (level and look.one_step < self.step) or self._settled(look, outcome)
+        if not at_rest or not look.negative:
             return None
         growth = pace(training) * abs(look.smallest)  # of the distance, at each update
         left = LEAVING / math.log1p(growth) if growth > 0 else math.inf
@@ -52,8 +55,9 @@ class SaddlePoint:
         return Finding(
             self.code, "error", "saddle point",
             f"At step {look.step} the gradient is {text(look.gradient)}: one step of the best length would gain "
-            f"{100 * look.one_step:.2g} % of the loss. The curvatures go from {text(look.smallest)} to "
-            f"{text(look.largest)}: along {where or 'one direction'} the loss falls to both sides.",
+            f"{text(look.one_step * abs(look.loss))} of a loss of {text(look.loss)}. The curvatures go from "
+            f"{text(look.smallest)} to {text(look.largest)}: along {where or 'one direction'} the loss falls to both "
+            "sides.",
             "Along some directions this point is a minimum, along others a maximum; seen along the first it looks as "
             "if training had arrived. The gradient vanishes at such a point, and descent leaves it only as fast as the "
             "tiny part of it along the falling direction grows. A larger learning rate, momentum, noise or weights "
@@ -66,6 +70,12 @@ class SaddlePoint:
                 "one_step": look.one_step, "growth": 1 + growth if growth > 0 else math.nan,
             },
         )  # fmt: skip
+
+    def _settled(self, look: Landscape, outcome: Outcome) -> bool:
+        """Whether nothing is left to gain of the whole fall, with so few parameters that all curvatures are known."""
+        least = self.rest * (outcome.first - outcome.last)
+        here = look.loss - outcome.last < least  # it has not left since
+        return look.complete and here and not outcome.contested and look.one_step * abs(look.loss) < least
 
     def _stayed(self, training: Training, look: Landscape, left: float) -> bool:
         """Whether the second half of the updates was enough to leave a saddle several times."""
