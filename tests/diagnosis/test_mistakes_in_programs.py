@@ -446,6 +446,68 @@ def equation(right: bool) -> None:
         optimizer.step()
 
 
+def exchanged(right: bool) -> None:
+    """A new head after a first phase of training."""
+    model, x = net(4), rows()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for phase in range(2):
+        for _ in range(40):
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), x[:, phase : phase + 4].argmax(1)).backward()
+            optimizer.step()
+        if phase == 0:
+            model.requires_grad_(False)
+            model[-1] = nn.Linear(model[-1].in_features, 4)
+            optimizer = torch.optim.Adam(model[-1].parameters(), lr=1e-2) if right else optimizer
+
+
+class Decay(nn.Module):
+    """u' + k u = 0, with an unknown k."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state, self.k = net(1), nn.Parameter(torch.tensor(0.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.state(x) * torch.exp(-self.k * x[:, :1])
+
+
+def coefficient(right: bool, by_hand: bool = False) -> None:
+    model, x = Decay(), rows()
+    y = torch.sin(x[:, 1:2]) * torch.exp(-2 * x[:, :1])
+    optimizer = torch.optim.Adam((model if right and not by_hand else model.state).parameters(), lr=1e-2)
+    for _ in range(60):
+        model.zero_grad()
+        F.mse_loss(model(x), y).backward()
+        optimizer.step()
+        if by_hand:
+            with torch.no_grad():
+                model.k -= 1e-3 * model.k.grad
+
+
+def apart(right: bool) -> None:
+    model = net(2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(150):
+        x = rows()
+        y = torch.stack([500 * (x[:, 0] + torch.randn(64)), x[:, 1].sin()], 1)
+        optimizer.zero_grad()
+        ((model(x) - y) / (torch.tensor([700.0, 0.7]) if right else torch.ones(2))).square().mean().backward()
+        optimizer.step()
+
+
+def labels_from_one(right: bool) -> None:
+    x = rows()
+    y = (x[:, :1] > 0).float() + (0 if right else 1)
+    train(net(1), x, y, lambda z, t: (F.softplus(z) - t * z).mean())
+
+
+def two_losses(right: bool) -> None:
+    x = rows()
+    y = x[:, :1] * (1 if right else 1e4)
+    train(net(2), x, y, lambda z, t: F.mse_loss(z[:, :1], t) + F.mse_loss(z[:, 1:], x[:, 1:2]))
+
+
 PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "class numbers": (class_numbers, "output-mismatch", "every output is fitted to the number of the class"),
     "soft margin": (soft_margin, "output-mismatch", "labels of 0 where the loss expects −1"),
@@ -474,6 +536,15 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
         )
         for kind in (nn.RNN, nn.GRU, nn.LSTM)
     },
+    "a head exchanged after the optimizer was made": (
+        exchanged,
+        "no-gradient",
+        "from some update on no optimizer knows the parameters",
+    ),
+    "a coefficient left out": (coefficient, "no-gradient", "parameters that no optimizer knows"),
+    "targets far apart": (apart, "unscaled-data", "one target outweighs another"),
+    "labels of 1 and 2": (labels_from_one, "output-mismatch", "binary cross entropy on targets from 1 to 2"),
+    "raw targets in one of two losses": (two_losses, "unscaled-data", "targets are not scaled"),
     "a layer in forward": (made_anew, "no-gradient", "a layer is made anew in every forward pass"),
     "poisson": (poisson, "output-mismatch", "the rate is exponentiated again"),
     "several labels": (several_labels, "output-mismatch", "softmax where a sample has several labels"),
@@ -523,6 +594,10 @@ def test_the_mistake_is_named_and_its_right_twin_is_not(watched: Watched, name: 
 def test_its_right_twin(watched: Watched, name: str) -> None:
     program, code, _ = PROGRAMS[name]
     assert titles(watched(lambda: program(True)), code) == []
+
+
+def test_a_coefficient_that_is_moved_by_hand_is_not_left_out(watched: Watched) -> None:
+    assert titles(watched(lambda: coefficient(False, by_hand=True)), "no-gradient") == []
 
 
 def test_a_prediction_without_dimensions_is_recorded(watched: Watched) -> None:

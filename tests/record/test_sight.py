@@ -180,6 +180,7 @@ def test_sight_of_one_number(target: Tensor) -> None:
 
 
 ROWS = torch.arange(6)
+SCALES = torch.tensor([1.0, 2.0, 0.5, 10.0], dtype=torch.float64)
 SOFT = TARGETS.softmax(1)
 
 
@@ -194,6 +195,11 @@ SOFT = TARGETS.softmax(1)
             lambda y: (y[:, :1].tanh() - SHARES[:, :1]).pow(2).mean(),
         ),
         (lambda y: 12 * F.mse_loss(y, TARGETS), lambda y: 0.5 * (lambda e: e * e)(y - TARGETS).sum()),
+        (
+            lambda y: F.mse_loss(y / SCALES, TARGETS / SCALES),
+            lambda y: (((y - TARGETS) / SCALES) ** 2).mean(),
+        ),
+        (lambda y: F.mse_loss(3 * y, 3 * TARGETS), lambda y: (3.0 * (TARGETS - y)).square().mean()),
         (lambda y: 4 * F.l1_loss(y, TARGETS), lambda y: (y - TARGETS).abs().sum(1).mean()),
         (lambda y: F.cross_entropy(y, LABELS), lambda y: -y.log_softmax(1)[ROWS, LABELS].mean()),
         (lambda y: 6 * F.cross_entropy(y, LABELS), lambda y: -y.log_softmax(1).gather(1, LABELS[:, None]).sum()),
@@ -240,6 +246,20 @@ def test_a_loss_written_by_hand(library: Callable[[Tensor], Tensor], written: Ca
             assert ours[side][key] == (value if key == "shape" else pytest.approx(value))
     before = [op for op in theirs["ops"] if op in ("sigmoid", "tanh", "logsoftmax")]
     assert [op for op in ours["ops"] if op in ("sigmoid", "tanh", "logsoftmax")][: len(before)] == before
+
+
+def test_errors_with_a_weight_for_each_sample_are_no_squared_error() -> None:
+    y = nn.Linear(3, 4).double()(random(6, 3))
+    assert sight(((torch.arange(6.0).reshape(6, 1) * (y - TARGETS)) ** 2).mean())["kind"] is None
+
+
+def test_targets_of_different_scale() -> None:
+    y, aims = nn.Linear(3, 2).double()(random(6, 3)), random(6, 2) * torch.tensor([1000.0, 1.0])
+    columns = sight(F.mse_loss(y, aims))["columns"]
+    variances = aims.var(0, correction=0)
+    assert columns["apart"] == pytest.approx((variances[0] / variances[1]).item())
+    assert columns["explained"] == pytest.approx((1 - (y - aims)[:, 1].square().mean() / variances[1]).item())
+    assert sight(F.mse_loss(y[:, :1], aims[:, :1]))["columns"] == {}
 
 
 def test_what_is_no_cross_entropy() -> None:

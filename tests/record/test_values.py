@@ -23,6 +23,7 @@ FUNCTIONS: dict[str, Callable[[list[Tensor]], Tensor]] = {
     "another shape": lambda p: (p[0] * X).reshape(-1, 1).squeeze(1),
     "a column": lambda p: (p[0] * X[:, :1]).t(),
     "layer": lambda p: LAYER(X) * p[0],
+    "columns side by side": lambda p: torch.cat([p[0] * X, LAYER(X)], -1),
 }
 
 

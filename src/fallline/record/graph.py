@@ -35,6 +35,11 @@ def _short(name: str) -> str:
     return re.sub(r"Backward\d*$", "", name.rpartition("::")[2]).lower()
 
 
+def signed(number: int) -> int:
+    """A number that autograd gives without its sign: −1 comes as 2⁶⁴ − 1."""
+    return number - 2**64 if number >= 2**63 else number
+
+
 def saved(node: Node, name: str) -> Any:
     """A value the forward pass saved for backward, or None where it is not there or must not be unpacked twice."""
     raw = getattr(node, f"_raw{name}", None)

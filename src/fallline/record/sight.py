@@ -30,6 +30,7 @@ FEWEST = 3  # of two losses the second often is that of the same pairs the other
 MOST = 2**22  # predictions of losses that are taken together
 TERMS = 4  # of a sum of losses that are looked at
 LONGEST = 40  # operations from a layer to a loss that are named
+COLUMNS = 4  # targets of which each can be told
 ROBUST = {"l1", "smooth-l1", "huber"}
 ROW = 20  # least errors of which the correlation with the next one's is taken
 
@@ -155,10 +156,11 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
     prediction, target = pair.prediction, pair.target
     if pair.kind in REGRESSION:
         found |= {"numbered": _numbers(target)} if _stretched(prediction, target) else {}
+        found |= {"columns": _columns(prediction.detach(), target.detach())} if pair.kind == "mse" else {}
         found["row"] = _in_a_row(prediction.detach() - target.detach())
     source = node.next_functions[0][0] if pair.kind in ("nll", "bce") and node.next_functions else None
     if source is not None and "softmax" in autograd.op_name(source):
-        dim = found["softmax_dim"] = _signed(autograd.saved(source, "_saved_dim")) % prediction.ndim
+        dim = found["softmax_dim"] = autograd.signed(autograd.saved(source, "_saved_dim")) % prediction.ndim
         if pair.kind == "bce" and target.shape == prediction.shape:
             found["from_one"] = float(((target > 0.5).sum(dim) - 1).abs().double().mean())
     if pair.kind == "soft-nll" and target.shape[1] <= 10_000:
@@ -176,12 +178,7 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
 def _ignored(node: autograd.Node) -> int | None:
     """The index of a class that takes no part in a cross entropy."""
     index = autograd.saved(node, "_saved_ignore_index")
-    return _signed(index) if isinstance(index, int) else None
-
-
-def _signed(number: int) -> int:
-    """A number that autograd gives without its sign: −1 comes as 2⁶⁴ − 1."""
-    return number - 2**64 if number >= 2**63 else number
+    return autograd.signed(index) if isinstance(index, int) else None
 
 
 def _floor(graph: autograd.Graph, pair: Pair) -> float | None:
@@ -202,6 +199,17 @@ def _floor(graph: autograd.Graph, pair: Pair) -> float | None:
     except RuntimeError:  # it did not converge
         return None
     return float((columns @ solution - aims).square().mean())
+
+
+def _columns(prediction: Tensor, target: Tensor) -> dict[str, float]:
+    """How far apart the variances of a few targets are, and what of the least one's is explained."""
+    if target.ndim != 2 or target.shape != prediction.shape or not 1 < target.shape[1] <= COLUMNS or len(target) < 2:
+        return {}
+    variances, errors = target.double().var(0, correction=0), (prediction - target).double().square().mean(0)
+    least, most = to_floats([variances.min(), variances.max()])
+    if not 0 < least < most:
+        return {}
+    return {"apart": most / least, "explained": 1 - float(errors[variances.argmin()]) / least}
 
 
 def _in_a_row(errors: Tensor) -> float:

@@ -37,6 +37,10 @@ def output(graph: autograd.Graph, node: autograd.Node | None, depth: int = DEPTH
 
 def _evaluated(graph: autograd.Graph, node: autograd.Node, depth: int) -> Tensor | None:
     name = autograd.op_name(node)
+    if name == "cat":
+        parts = [output(graph, source, depth - 1) for source, _ in node.next_functions]
+        known = [part for part in parts if part is not None]
+        return torch.cat(known, autograd.signed(node._saved_dim)) if len(known) == len(parts) else None
     count, function = (1, None) if name in VIEWS else OPERATIONS.get(name, (0, None))
     sides = [_side(graph, node, place, depth) for place in range(count)]
     if not count or any(side is None for side in sides) or autograd.saved(node, "_saved_alpha") not in (1, None):

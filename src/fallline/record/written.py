@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -57,14 +57,28 @@ def _difference(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
     below = node.next_functions[0][0] if node.next_functions else None
     if not (squared or name == "abs") or not isinstance(difference, Tensor) or below is None:
         return None
+    below, scale = _scaled(below, difference)
     sides = [source for source, _ in below.next_functions]
     of = [source for source in sides if source is not None]
     prediction = output(graph, of[0]) if _name(below) in ("sub", "rsub") and len(of) == 1 else None
     if prediction is None or prediction.shape != difference.shape:
         return None
+    prediction = prediction * scale
     minuend = sides[0] is not None and _name(below) == "sub"
     target = prediction - difference.detach() if minuend else prediction + difference.detach()
     return Pair("mse" if squared else "l1", prediction, target)
+
+
+def _scaled(node: autograd.Node, difference: Tensor) -> tuple[autograd.Node, Any]:
+    """A difference that is brought to another scale, the same for all samples, and the factor that brings it there."""
+    divided = _name(node) == "div"
+    below, other = node.next_functions[0][0], autograd.saved(node, "_saved_other")
+    if not (divided or _name(node) == "mul") or below is None or other is None:
+        return node, 1.0
+    known = not isinstance(other, Tensor) or not (
+        other.requires_grad or (other.ndim == difference.ndim > 0 and len(other) == len(difference) > 1)
+    )
+    return (below, 1 / other if divided else other) if known else (node, 1.0)
 
 
 def _product(graph: autograd.Graph, node: autograd.Node) -> Pair | None:

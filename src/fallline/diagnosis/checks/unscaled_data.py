@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
-from fallline.diagnosis.outcome import Outcome, compared, judge
+from fallline.diagnosis.outcome import LEARNED, Outcome, compared, judge
 from fallline.record.operations import REGRESSION
 from fallline.record.run import Run, Training
 
@@ -31,6 +31,8 @@ class UnscaledData:
     target: float = 30.0  # RMS of the targets of a regression
     tiny_target: float = 1e-3  # RMS of the targets of a regression
     beyond: float = 3.0  # times the size of targets that are too small, that the outputs still have at the end
+    outweighed: float = 1e4  # times the least variance of a few targets, that the largest is
+    latest: int = 3  # looks, of which the median must show that the least one is not learned
     explained: float = 0.5  # of the trivial loss
     sane: tuple[float, float] = (1.0, 0.02)  # learning rates (η / (1 − β); adaptive) that fit scaled data
 
@@ -40,6 +42,8 @@ class UnscaledData:
             sights = [s for s in training.sights if s.get("inputs") or s.get("target") or s.get("terms")]
             looked = looked or bool(sights)
             outcome = judge(training)
+            if (finding := self._outweighed(training, outcome)) is not None:
+                return finding
             if not sights or outcome.contested or outcome.explained >= self.explained:
                 continue
             finding = self._inputs(training, outcome) or self._targets(training, outcome)
@@ -128,6 +132,24 @@ class UnscaledData:
             f"{reach} Train on targets with their mean subtracted and divided by their standard deviation, and undo "
             "that on the predictions.",
             {"target_rms": size, "target_mean": mean}, (),
+        )  # fmt: skip
+
+    def _outweighed(self, training: Training, outcome: Outcome) -> Finding | None:
+        """One of a few targets that has no weight beside the others in a common squared error."""
+        columns = [s["columns"] for s in training.sights if s.get("columns")][-self.latest :]
+        if len(columns) < self.latest or outcome.contested:
+            return None
+        apart, explained = (statistics.median(c[name] for c in columns) for name in ("apart", "explained"))
+        if apart < self.outweighed or not explained < LEARNED:
+            return None
+        return self._finding(
+            training, outcome, "one target outweighs another",
+            f"The variances of the targets are {text(apart)} times apart, in one squared error; at the end the least "
+            f"varied one is predicted {'worse than' if explained < 0 else 'hardly better than'} by its mean.",
+            "A squared error weighs each target by its variance: the gradient that the least one sends back is lost "
+            "beside the noise of the largest. Bring each target to mean 0 and variance 1 (fitted on the training "
+            "data), or weigh the errors by the inverse of the variances.",
+            {"apart": apart, "explained": explained}, (),
         )  # fmt: skip
 
     def _tiny_targets(self, training: Training, outcome: Outcome, size: float) -> Finding | None:
