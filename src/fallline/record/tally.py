@@ -40,9 +40,10 @@ class Tally:
         self.step = 0
         self.spent = 0.0  # seconds that watching took
         self.began = math.nan  # the time of the first loss
-        # the losses of the update under way, of which two may share it and accumulation brings many: how many, their
-        # sum, and the last one
-        self.count, self.sum, self.loss = 0, 0.0, math.nan  # type: int, Any, Any
+        # the losses of the update under way, of which two may share it and accumulation brings many
+        self.count = 0
+        self.sum: Any = 0.0
+        self.loss: Any = math.nan  # the last one
         self.mean: Any = math.nan  # loss of the last update that had one
         self.rows = list[Row]()  # not handed over yet
         self.unheard = list[float]()  # losses that the lookout has not been told
