@@ -9,9 +9,11 @@ from torch.optim.optimizer import Optimizer
 
 from fallline.record.store import Store
 
+RESTING = 3  # steps in a row without any gradient, from which on it is told
+
 
 class Carried:
-    """Sees whether an optimizer steps with a gradient that its last step had used, and more added to it."""
+    """Sees whether an optimizer steps with its last gradient, to which more was added, or with none."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -22,6 +24,7 @@ class Carried:
         self._counts = dict[int, tuple[int, int]]()
         self.searching = set[int]()  # those that evaluate a closure, as often as they like: its gradients are used
         self._filled = set[int]()  # those that a backward pass since the last step has given a gradient
+        self._resting = dict[int, tuple[int, int]]()  # steps in a row without any gradient: the first, how many
         self._thrown = dict[int, int]()  # gradients that no step had used when they were cleared
 
     def sentinel(self, key: int, optimizer: Optimizer) -> Tensor | None:
@@ -66,6 +69,18 @@ class Carried:
         if checked in (3, 10, 30) or checked % 100 == 0:
             thrown = self._thrown.get(key, 0)
             self.store.event(step, "carried", optimizer=key, checked=checked, stale=stale, thrown=thrown)
+
+    def rest(self, key: int, step: int) -> None:
+        """An optimizer steps, after a backward pass, and none of its parameters has a gradient."""
+        since, count = self._resting.get(key, (step, 0))
+        self._resting[key] = since, count + 1
+        if count + 1 == RESTING:
+            self.store.event(step, "resting", optimizer=key, since=since)
+
+    def work(self, key: int, step: int) -> None:
+        """One of them has."""
+        if self._resting.pop(key, (0, 0))[1] >= RESTING:
+            self.store.event(step, "working", optimizer=key)
 
     def stepped(self, key: int) -> None:
         """After an optimizer has stepped."""

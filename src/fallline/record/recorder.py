@@ -462,7 +462,10 @@ class Recorder:
         sentinel = self._carried.sentinel(key, optimizer)
         gradient = sentinel.grad if sentinel is not None else None
         if sentinel is None or gradient is None:
+            if self._tally.count and all(p.grad is None for p in _parameters(optimizer)):
+                self._carried.rest(key, self.step)
             return
+        self._carried.work(key, self.step)
         self._inquiry.read[id(optimizer)] = weakref.ref(optimizer), weakref.ref(sentinel), key
         if not self._broken and gradient.is_cpu and not cmath.isfinite(total(gradient)):
             self._breaks([(p, p.grad) for p in _parameters(optimizer) if p.grad is not None])

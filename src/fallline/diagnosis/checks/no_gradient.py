@@ -151,19 +151,19 @@ class NoGradient:
 
     def _stranded(self, run: Run) -> Finding | None:
         """From some update on every gradient comes to layers that no optimizer holds: they were made anew."""
-        if not all(o.id for o in run.optimizers) or not len(run.parameter_stats):
+        told = [event for event in run.events if event.kind in ("resting", "working")]
+        if not told or told[-1].kind == "working" or not all(o.id for o in run.optimizers) or len(run.trainings) > 1:
             return None
-        rows, since = run.layer_stats, run.parameter_stats["step"].max()
-        late = (rows["step"] > since) & (rows["grad_out"] > 0)
+        rows, since = run.layer_stats, told[-1].detail["since"]
+        late = (rows["step"] >= since) & (rows["grad_out"] > 0)
         reached = [layer for layer in run.layers if (late & (rows["layer"] == layer.id)).any()]
-        looks = len(np.unique(rows["step"][late]))
-        if looks < self.seen or any(_trained(run, layer.parameter) for layer in reached):
+        if since == 0 or not reached or any(_trained(run, layer.parameter) for layer in reached):
             return None
         names = [layer.name for layer in reached]
         return self._finding(
             "from some update on no optimizer knows the parameters",
-            f"In the {looks} updates that were looked at after step {since:.0f}, only layers that are in no optimizer "
-            f"got a gradient ({_some(names)}), and no parameter of an optimizer did: nothing is trained any more.",
+            f"From step {since} on no parameter of the optimizer got a gradient, only layers that are in no optimizer "
+            f"({_some(names)}): nothing is trained any more.",
             "An optimizer updates only the tensors it was given. A layer that is exchanged after the optimizer was "
             "made keeps its random start weights; make the optimizer anew, or give it the new layer by "
             "add_param_group().",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,14 +78,14 @@ class OutputMismatch:
 
     def _of_terms(self, training: Training) -> Finding | None:
         """The same of each of the losses that are added up, of which none alone says how the training went."""
-        for sights in compared(training):
+        for term, sights in enumerate(compared(training)):
             sight, ops = sights[0], [op for op in sights[0]["ops"] if op not in VIEWS]
             found = (
                 self._several(sights, sight, ops) or self._twice(sight, ops) or self._scores(sight, ops)
                 or self._probabilities(sight) or self._range(sights, sight, ops) or self._labels(sights, sight)
             )  # fmt: skip
             if found is not None:
-                return found
+                return replace(found, evidence=found.evidence | {"term": float(term)})
         return None
 
     def _one_unit(self, sight: dict[str, Any], ops: list[str]) -> Finding | None:

@@ -110,7 +110,10 @@ def hold_rate(script: Script, args: dict[str, Any], run: Run) -> None:
 
 
 def skip_non_finite(script: Script, args: dict[str, Any], run: Run) -> None:
-    """A condition around the step."""
+    """A condition around the step; buffers, as running statistics are, would stay as a bad batch leaves them."""
+    kept = ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d")
+    if script.methods("register_buffer") or script.calls(lambda name: name.rpartition(".")[2] in kept):
+        raise Unclear("the modules have buffers, in which what is not finite would stay")
     step = places.step(script)
     finite = script.spelled("torch.isfinite")
     parameters = places.parameters(script, run, step)

@@ -33,7 +33,8 @@ class OutputActivation:
         if finding.code == "dead-units" and not any(layer.name in finding.layers for layer in outputs):
             return []
         seen = [s.detail for s in run.sights]
-        sights = [s for d in seen for s in ([d] if d["kind"] is not None else d.get("terms", []))]
+        term = int(finding.evidence.get("term", 0))  # of a sum of losses
+        sights = [s for d in seen for s in ([d] if d["kind"] is not None else d.get("terms", [])[term:])]
         if not outputs or not sights or _logarithm(sights[0]):
             return []
         ops = [op for op in sights[0]["ops"] if op not in VIEWS]
@@ -43,7 +44,8 @@ class OutputActivation:
         if last is None:
             return []
         to = "sigmoid" if sights[0]["kind"] == "bce" else "identity"
-        weights = [layers.weight(run, layer) for layer in outputs]
+        ended = [layer for layer in outputs if layer.activation == last] if len(outputs) > 1 else []
+        weights = [layers.weight(run, layer) for layer in ended or outputs]
         why = f"sigmoid instead of {last} at the output" if to == "sigmoid" else f"no {last} at the output"
         return [Prescription(self.name, {"weights": weights, "to": to, "instead_of": last}, why)]
 

@@ -42,22 +42,29 @@ class Register:
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Add them to the optimizer that steps when they have a gradient; it gives up what a twin of it holds."""
-        waiting: list[Tensor] = []
+        waiting: dict[str, Tensor] = {}
+
+        def wait(name: str) -> None:
+            patient.when_ready([name], lambda tensors: waiting.update({name: tensors[0]}))
 
         def add(optimizer: Optimizer) -> None:
-            ready = [p for p in waiting if p.grad is not None]
+            ready = {name: p for name, p in waiting.items() if p.grad is not None}
             if not ready:
                 return
             met = [o for reference in patient.optimizers if (o := reference()) is not None]
             held = {id(p) for o in met for group in o.param_groups for p in group["params"]}
-            new = [p for p in ready if id(p) not in held]
-            waiting[:] = [p for p in waiting if p.grad is None]
+            new = [p for p in ready.values() if id(p) not in held]
+            for name, parameter in ready.items():
+                del waiting[name]
+                if id(parameter) in held:  # another one may come to stand under this name
+                    wait(name)
             if new:
                 optimizer.add_param_group({"params": new})
             if new and args.get("twice"):
                 optimizer.param_groups[:-1] = []
 
-        patient.when_each_ready(args["parameters"], waiting.extend)
+        for name in args["parameters"]:
+            wait(name)
         patient.around_step(add, lambda optimizer: optimizer.zero_grad())  # a loop may clear only what it knows
 
     def change(self, args: dict[str, Any], run: Run) -> str:
