@@ -474,6 +474,7 @@ UNCLEAR: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "two optimizers": (USUAL + MADE.replace("optimizer", "other"), "clip-gradient", CLIP, ""),
     "two steps": (USUAL + "optimizer.step()\n", "clip-gradient", CLIP, "more than one"),
     "a closure": (at_loop("step()", "step(again)"), "skip-non-finite", {}, "does more than a step"),
+    "buffers": (at_loop("nn.Sigmoid()", "nn.BatchNorm1d(8)"), "skip-non-finite", {}, "would stay"),
     "one line": (at_loop("ward()\n    optimizer", "ward(); optimizer"), "clip-gradient", CLIP, "shares"),
     "activations in a table": (
         at_loop("nn.Sigmoid()", 'KINDS["s"]').replace("model = ", 'KINDS = {"s": nn.Sigmoid()}\nmodel = '),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -226,6 +228,40 @@ def test_hidden_parameters_are_handed_to_the_optimizer() -> None:
             F.mse_loss(model(x), y).backward()
             optimizer.step()
     assert not torch.equal(model.hidden[0].weight, start)
+
+
+def test_a_layer_that_takes_the_place_of_a_known_one_is_handed_to_the_optimizer() -> None:
+    torch.manual_seed(0)
+    model, (x, y) = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)).double(), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    patient = Patient()
+    BY_NAME["register-parameters"].apply(patient, {"parameters": ["1.weight", "1.bias"], "hidden": False})
+    with patient.operate():
+        for _ in range(2):
+            for _ in range(2):
+                optimizer.zero_grad()
+                F.mse_loss(model(x), y).backward()
+                optimizer.step()
+            start = nn.Linear(4, 2).double()
+            model[1] = copy.deepcopy(start)
+        for _ in range(4):
+            F.mse_loss(model(x), y).backward()
+            optimizer.step()
+    assert not torch.equal(model[1].weight, start.weight)
+
+
+def test_an_update_that_is_left_out_leaves_no_trace_in_a_buffer() -> None:
+    model, patient = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)), Patient()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    BY_NAME["skip-non-finite"].apply(patient, {})
+    with patient.operate():
+        for x in (torch.randn(4, 2), torch.full((4, 2), math.nan), torch.randn(4, 2)):
+            before = model[1].running_mean.clone()
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+            assert torch.equal(model[1].running_mean, before) == bool(x.isnan().any())
+    assert all(bool(torch.isfinite(value).all()) for value in model.state_dict().values())
 
 
 def test_everything_is_removed_again() -> None:

@@ -99,6 +99,11 @@ def test_better_is_a_clear_difference_at_equal_updates(record: Record) -> None:
     assert held(record, [float("nan")] * 100, [0.5] * 100).better
 
 
+def test_a_program_that_stops_early_is_better_only_where_it_has_arrived(record: Record) -> None:
+    assert held(record, [2.3] * 100, [2.3] * 10 + [0.01] * 20).better
+    assert not held(record, [2.3] * 100, [1.0] * 30).better
+
+
 def test_a_loss_without_a_floor_is_not_better_for_being_lower(record: Record) -> None:
     falling = [1.0, *(-(10.0**i) for i in range(12))]
     assert not held(record, falling, [1.0, *(-(2 * 10.0**i) for i in range(12))]).better

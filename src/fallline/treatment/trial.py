@@ -269,6 +269,8 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
     base, other = untreated.main, trial.main
     lengths = [len(t.loss) for t in (base, other) if t is not None and len(t.loss)]
     few = other is not None and base is not None and len(other.loss) < MOST * len(base.loss)
+    if other is not None and few:  # a program may stop once it has arrived
+        few = not end_loss(trial, len(other.loss)) < SOLVED * end_loss(untreated, len(other.loss))
     whole = trial.exit != 0 or few or not MORE.isdisjoint(remedy.name for remedy in trial.remedies)
     updates = max(lengths, default=0) if whole else min(lengths, default=0)
     most = _since_spikes(untreated, updates)

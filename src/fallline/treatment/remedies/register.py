@@ -51,7 +51,7 @@ class Register:
             ready = {name: p for name, p in waiting.items() if p.grad is not None}
             if not ready:
                 return
-            met = [o for reference in patient.optimizers if (o := reference()) is not None]
+            met = [optimizer, *(o for reference in patient.optimizers if (o := reference()) is not None)]
             held = {id(p) for o in met for group in o.param_groups for p in group["params"]}
             new = [p for p in ready.values() if id(p) not in held]
             for name, parameter in ready.items():
