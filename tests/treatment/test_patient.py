@@ -237,14 +237,11 @@ def test_a_layer_that_takes_the_place_of_a_known_one_is_handed_to_the_optimizer(
     patient = Patient()
     BY_NAME["register-parameters"].apply(patient, {"parameters": ["1.weight", "1.bias"], "hidden": False})
     with patient.operate():
-        for _ in range(2):
-            for _ in range(2):
-                optimizer.zero_grad()
-                F.mse_loss(model(x), y).backward()
-                optimizer.step()
-            start = nn.Linear(4, 2).double()
-            model[1] = copy.deepcopy(start)
-        for _ in range(4):
+        for update in range(6):
+            if update == 2:
+                start = nn.Linear(4, 2).double()
+                model[1] = copy.deepcopy(start)
+            optimizer.zero_grad()
             F.mse_loss(model(x), y).backward()
             optimizer.step()
     assert not torch.equal(model[1].weight, start.weight)
