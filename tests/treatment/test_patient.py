@@ -172,6 +172,18 @@ def test_initial_weights_have_the_variance_of_their_scheme(scheme: str, std: flo
     assert not model[0].bias.any()
 
 
+def test_plain_tensors_start_anew_before_they_are_used() -> None:
+    """Else the gradient of the old weights would reach the optimizer, which may remember it for long."""
+    torch.manual_seed(0)
+    recurrence, x = torch.full((4, 4), 1e6, requires_grad=True), torch.randn(8, 4)
+    patient = Patient()
+    BY_NAME["initialise"].apply(patient, {"weights": {"recurrence": ["identity", "linear"]}, "biases": []})
+    with patient.operate():
+        (x @ recurrence).square().sum().backward()
+    torch.testing.assert_close(recurrence.detach(), torch.eye(4))
+    torch.testing.assert_close(recurrence.grad, 2 * x.T @ x)
+
+
 def test_zero_grad_after_every_step() -> None:
     model, (x, y) = network(nn.Tanh()), data()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

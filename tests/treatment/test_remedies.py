@@ -99,6 +99,15 @@ def test_better_is_a_clear_difference_at_equal_updates(record: Record) -> None:
     assert held(record, [float("nan")] * 100, [0.5] * 100).better
 
 
+def test_what_was_never_finite_is_measured_by_where_the_trial_began(record: Record) -> None:
+    def compared(losses: list[float]) -> Comparison:
+        runs = [record().chain(2).losses(values).run() for values in ([float("nan")] * 60, losses)]
+        return compare(trial(runs[0]), trial(runs[1]))
+
+    assert compared([90.0] * 10 + [20.0] * 50).better
+    assert not compared([90.0] * 10 + [400.0] * 50).better
+
+
 def test_a_program_that_stops_early_is_better_only_where_it_has_arrived(record: Record) -> None:
     assert held(record, [2.3] * 100, [2.3] * 10 + [0.01] * 20).better
     assert not held(record, [2.3] * 100, [1.0] * 30).better

@@ -419,7 +419,22 @@ LOGARITHMS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tenso
     "plus one": (lambda z: torch.log(1 + z.exp()), F.softplus),
     "log1p": (lambda z: z.exp().log1p(), F.softplus),
     "of something else": (lambda z: (z.square() + 1).log(), lambda z: (z.square() + 1).log()),
-    "one more than a sum": (lambda z: torch.log(2 + z.exp()), lambda z: torch.log(2 + z.exp())),
+    "of a difference": (lambda z: (z.exp() - 5).square().log(), lambda z: (z.exp() - 5).square().log()),
+    "two more": (lambda z: torch.log(2 + z.exp()), lambda z: torch.logaddexp(z, torch.tensor(math.log(2)).to(z))),
+    "a little more": (
+        lambda z: torch.log(z.softmax(1) + 1e-4),
+        lambda z: torch.logaddexp(F.log_softmax(z, 1), torch.tensor(math.log(1e-4)).to(z)),
+    ),
+    "at least": (lambda z: z.softmax(1).clamp(min=1e-6).log(), lambda z: F.log_softmax(z, 1).clamp(min=math.log(1e-6))),
+    "of parts": (
+        lambda z: torch.log(z.softmax(1) * torch.exp(-(z**2))),
+        lambda z: F.log_softmax(z, 1) - z**2,
+    ),
+    "times a constant": (lambda z: torch.log((0.5 * z.exp()).sum(1)), lambda z: z.logsumexp(1) - math.log(2)),
+    "mean": (lambda z: z.exp().mean(1).log(), lambda z: z.logsumexp(1) - math.log(3)),
+    "added up": (lambda z: sum(z[:, i].exp() for i in range(3)).log(), lambda z: z.logsumexp(1)),
+    "stacked": (lambda z: torch.stack([z[:, 0].exp(), z[:, 1].exp()]).sum(0).log(), lambda z: z[:, :2].logsumexp(1)),
+    "another precision": (lambda z: z.exp().to(torch.float64).log(), lambda z: z),
 }
 
 
@@ -444,6 +459,8 @@ def test_logarithms_are_taken_in_one_step(case: str, scale: float) -> None:
 @pytest.mark.parametrize(("loss", "found"), [
     (lambda model, x, y: -torch.log(torch.softmax(1e5 * model(x), 1)).mean(), [{}]),
     (lambda model, x, y: torch.log(F.relu(model(x))).mean(), []),
+    (lambda model, x, y: torch.log(torch.softmax(1e5 * model(x), 1) * model(x).square()).mean(), [{}]),
+    (lambda model, x, y: torch.log(model.head(torch.sigmoid(model.encoder(x))) - 1e3).mean(), []),  # a layer between
 ])  # fmt: skip
 def test_log_space_is_proposed_where_an_exponential_is(
     loss: Loss, found: list[dict[str, Any]], watched: Callable[..., Run]

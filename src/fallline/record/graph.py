@@ -22,6 +22,8 @@ from fallline.record.operations import ACTIVATIONS, LAYER_FAMILIES, LAYERS, LOSS
 
 Node = Any  # torch.autograd.graph.Node; its attributes depend on the operation
 
+LOGARITHMS = frozenset(("log", "log2", "log10", "log1p"))
+EXPONENTIALS = frozenset(("exp", "softmax", "sigmoid"))
 NODE_LIMIT = 50_000  # nodes read of one graph; a longer one (very long recurrences) is read from the loss backwards
 
 
@@ -271,6 +273,23 @@ def softened(nodes: Sequence[Node]) -> bool:
     """Whether a softmax is taken of the very numbers that a softmax gave, as of probabilities given as logits."""
     sources = (node.next_functions[0][0] for node in nodes if op_name(node) in ("logsumexp", "logsoftmax"))
     return any(source is not None and op_name(source) == "softmax" for source in sources)
+
+
+def exponentials(graph: Graph) -> list[str]:
+    """The operations with an exponential that a logarithm is taken of, with no layer in between."""
+    layers = {call.node for call in graph.calls}
+    frontier = [node for node in graph.nodes if op_name(node) in LOGARITHMS]
+    found, seen = set[str](), set(frontier)
+    while frontier:
+        for source, _ in frontier.pop().next_functions:
+            if source is None or source in seen or source in layers:
+                continue
+            seen.add(source)
+            if op_name(source) in EXPONENTIALS:
+                found.add(op_name(source))
+            else:
+                frontier.append(source)
+    return sorted(found)
 
 
 def broadcast(root: Node, depth: int = 24) -> tuple[list[int], list[int]] | None:

@@ -53,6 +53,8 @@ class Inquiry:
 
     def loss(self, step: int, loss: Tensor, birth: autograd.Birth | None, detail: Detail) -> None:
         """The loss is not finite; ``birth`` and ``detail`` say what its graph told; more is added to ``detail``."""
+        graph = autograd.read(loss)
+        detail["exponentials"] = autograd.exponentials(graph) if graph is not None else []
         if not self._again(detail, backward=False) and birth is not None and birth.node is not None:
             detail |= _bad_variable(birth.node) if birth.origin in ("forward", "loss") else {}
             self._ask(step, loss, [birth.node], detail)
@@ -62,6 +64,7 @@ class Inquiry:
         """A gradient is not finite and the loss is; the graph of the loss has gone already, but for its nodes."""
         loss = self.seen() if self.seen is not None else None
         graph = autograd.read(loss) if loss is not None else None
+        detail["exponentials"] = autograd.exponentials(graph) if graph is not None else []
         if not self._again(detail, backward=True) and loss is not None and graph is not None:
             singular = sorted(filter(_singular, graph.nodes), key=lambda node: autograd.op_name(node) in EDGED)
             detail["suspects"] = list(dict.fromkeys(autograd.op_name(node) for node in reversed(singular)))

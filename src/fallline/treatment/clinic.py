@@ -184,7 +184,7 @@ class Clinic:
         confirmations: list[Comparison] = []
         while better:
             best = min(c.rest for c in better)
-            chosen = next(c for c in better if c.rest <= best + CLOSE or c.solved)
+            chosen = next(c for c in better if c.rest <= best + (ADDED if c.solved else CLOSE))
             written = self.pool.submit(self._rewrite, chosen)  # its trial runs beside that with another seed
             if not self._seedable():
                 return chosen, confirmations, written.result()

@@ -75,6 +75,7 @@ class Surgery(TorchFunctionMode):
         self.group_norm = False  # instead of batch norm
         self.resting = False  # while an optimizer steps
         self.evaluate = False  # without gradients no dropout, and batch norm by its running statistics
+        self.begin: Callable[[], None] | None = None  # called once, before a weight is used for the first time
         self._current: int | None = None
 
     def on(self, changes: Mapping[str, Change]) -> None:
@@ -115,6 +116,8 @@ class Surgery(TorchFunctionMode):
             kwargs = {**kwargs, "training": False}
         if name == NORM and self.group_norm and len(args) >= 1 and "weight" in kwargs:
             return torch.nn.functional.group_norm(args[0], 1, kwargs["weight"], kwargs["bias"], kwargs["eps"])
+        if name in MULTIPLICATIONS:
+            self._first(args)
         if name not in MULTIPLICATIONS or not self.edits:
             return func(*args, **kwargs)
         bias, args = (args[:1], args[1:]) if name == "addmm" else ((), args)  # its bias comes first
@@ -123,6 +126,12 @@ class Surgery(TorchFunctionMode):
         if self._fitted(args, output):
             output = func(*bias, *args, **kwargs)
         return self._after(args, output)
+
+    def _first(self, args: Sequence[Any]) -> None:
+        """Plain tensors have no module that says when they are about to be used."""
+        if self.begin is not None and torch.is_grad_enabled() and any(_leaf(a) is not None for a in args):
+            begin, self.begin = self.begin, None
+            begin()
 
     def _parts(self, args: Sequence[Any]) -> tuple[Tensor | None, int]:
         """The weight of a multiplication, and which argument is the data: the second in w @ x.
@@ -271,6 +280,7 @@ class Patient:
     def operate(self) -> ExitStack:
         """Put every hook in place; closing what is returned removes them."""
         placed = ExitStack()
+        self.surgery.begin = self._attend
         placed.enter_context(self.surgery)
         for handle in (
             register_module_forward_pre_hook(self._module_begins),

@@ -283,6 +283,8 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
     first = outcome.first if outcome is not None else 1.0
     if trial.other:
         before = trivial or first
+    if not math.isfinite(first) and other is not None and len(other.loss):  # it never was: then where the trial began
+        first = judge(other).first
     reference = trivial or (before if math.isfinite(before) else first)
     scale = abs(reference) if math.isfinite(reference) and reference else 1.0
     squares = judged is not None and any(sight["kind"] == "mse" for sight in judged.sights)

@@ -79,7 +79,7 @@ class NoGradient:
                     f"{thrown / checked + 1:.0f}th backward pass ends in an update.",
                     "zero_grad() throws away what backward() has found. An optimizer.step() that stands after the loop "
                     "over the batches, not in it, uses the gradient of the last batch alone.",
-                    (), float(thrown), "thrown",
+                    (), float(thrown), "thrown", training,
                 )  # fmt: skip
         return None
 
@@ -222,7 +222,7 @@ class NoGradient:
                     f"requires_grad=False and get no gradient: {_some(names)}.",
                     "A frozen parameter stays as it is although the optimizer holds it. Where it was frozen for a "
                     "first phase of training, it has to be released with requires_grad_(True) for the second.",
-                    tuple(names), float(len(names)), "frozen",
+                    tuple(names), float(len(names)), "frozen", training,
                 )  # fmt: skip
         return None
 
@@ -240,7 +240,7 @@ class NoGradient:
                     "The loss has a graph, but not to these parameters: it was cut by .data, .detach() or "
                     "torch.no_grad() and marked requires_grad behind the cut, or the optimizer holds the parameters of "
                     "another model.",
-                    tuple(names), float(len(names)), "cut",
+                    tuple(names), float(len(names)), "cut", training,
                 )  # fmt: skip
         return None
 
@@ -261,7 +261,7 @@ class NoGradient:
                     "none was there when the optimizer stepped.",
                     "zero_grad() (or .grad = None) between backward() and step() throws away what backward() found, "
                     "so the step changes nothing. Call zero_grad() before backward(), or after step().",
-                    (), float(len(own)), "cleared",
+                    (), float(len(own)), "cleared", training,
                 )  # fmt: skip
         return None
 
@@ -278,7 +278,7 @@ class NoGradient:
                     f"loss is {loss[-1]:.4g}.",
                     "Something between the parameters and the loss is constant: an activation that passes nothing "
                     "back, a softmax over a single unit, a rounding. No learning rate can help.",
-                    (), float(len(gradient)), "cut",
+                    (), float(len(gradient)), "cut", training,
                 )  # fmt: skip
         return None
 
@@ -302,7 +302,7 @@ class NoGradient:
                 "What is left of the loss does not hang on the parameters any more: every unit that could change it is "
                 "off, a clamp or a margin is passed, or the targets are such that part of the samples never counts "
                 "(as labels 0 and 1 in a hinge loss, which takes -1 and 1). No learning rate can help.",
-                (), float(len(zero)), "died",
+                (), float(len(zero)), "died", training,
             )  # fmt: skip
         return None
 
@@ -325,8 +325,17 @@ class NoGradient:
         )  # fmt: skip
 
     def _finding(
-        self, title: str, message: str, why: str, names: tuple[str, ...], count: float, kind: str = ""
+        self,
+        title: str,
+        message: str,
+        why: str,
+        names: tuple[str, ...],
+        count: float,
+        kind: str = "",
+        training: Training | None = None,
     ) -> Finding:
+        """``training``: the only one that it is about."""
+        steps = training.steps["step"] if training is not None else (0,)
         return Finding(
             code=self.code,
             severity="error",
@@ -335,6 +344,7 @@ class NoGradient:
             why=why,
             disproof="These parameters are meant to stay as they are (then say so: requires_grad_(False)).",
             layers=names,
+            steps=(int(steps[0]), int(steps[-1])),
             evidence={"parameters": count} | ({kind: 1.0} if kind else {}),
         )
 

@@ -98,6 +98,8 @@ def _call(script: Script, scheme: str, nonlinearity: str, target: str) -> str:
         usual = nonlinearity == "leaky_relu"  # torch's own default
         how = "" if usual else f', nonlinearity="{nonlinearity}"'
         return f"{name('kaiming_normal_')}({target}{how})"
+    if scheme == "identity":
+        return f"{name('eye_')}({target})"
     function = "orthogonal_" if scheme == "orthogonal" else "xavier_normal_"
     gain = "" if nonlinearity == "linear" else f', gain={name("calculate_gain")}("{nonlinearity}")'
     return f"{name(function)}({target}{gain})"

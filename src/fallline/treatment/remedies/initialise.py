@@ -27,8 +27,9 @@ SCHEMES = {
 class Initialise:
     """Start every layer from weights whose variance suits the activation that follows; biases from zero.
 
-    Kaiming: He et al. 2015; Xavier: Glorot and Bengio 2010; orthogonal: Saxe et al. 2014. Before tanh the variance is
-    1 / fan_in: the signal of deep networks then neither dies nor becomes chaotic (Poole et al. 2016).
+    Kaiming: He et al. 2015; Xavier: Glorot and Bengio 2010; orthogonal: Saxe et al. 2014; the identity for recurrence
+    through ReLU: Le, Jaitly and Hinton 2015. Before tanh the variance is 1 / fan_in: the signal of deep networks then
+    neither dies nor becomes chaotic (Poole et al. 2016).
     """
 
     name: str = "initialise"
@@ -86,6 +87,8 @@ def _call(scheme: str, activation: str, target: str) -> str:
     if scheme == "kaiming":
         return f"torch.nn.init.kaiming_normal_({target}, nonlinearity={activation!r})"
     gain = f"torch.nn.init.calculate_gain({activation!r})"
+    if scheme == "identity":
+        return f"torch.nn.init.eye_({target})"
     if scheme == "orthogonal":
         return f"torch.nn.init.orthogonal_({target}, gain={gain})"
     return f"torch.nn.init.xavier_normal_({target}, gain={gain})"
@@ -93,6 +96,8 @@ def _call(scheme: str, activation: str, target: str) -> str:
 
 def _scheme(layer: Layer) -> tuple[str, str]:
     if layer.recurrent:
+        if layer.activation == "relu" and layer.units == layer.fan_in:
+            return "identity", "linear"  # what is positive passes from one time step to the next as it is
         return "orthogonal", "linear"  # keeps the length of the signal from one time step to the next
     if layer.output or not layer.activation:
         return "xavier", "linear"
@@ -109,7 +114,9 @@ def fill(scheme: str, activation: Any, name: str, tensors: list[Tensor]) -> None
     generator = torch.Generator(device=weight.device).manual_seed(torch.initial_seed() % 2**31 + len(name))
     generator.manual_seed(generator.initial_seed() + sum(map(ord, name)))
     gain = torch.nn.init.calculate_gain(activation)
-    if scheme == "orthogonal":
+    if scheme == "identity":
+        torch.nn.init.eye_(weight)
+    elif scheme == "orthogonal":
         torch.nn.init.orthogonal_(weight, gain, generator=generator)
     elif scheme == "kaiming":
         torch.nn.init.kaiming_normal_(weight, nonlinearity=activation, generator=generator)

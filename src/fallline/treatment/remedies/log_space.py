@@ -25,7 +25,7 @@ WORDS = {  # by what the logarithm is taken of
 }
 SELECTIONS = (
     "__getitem__ gather index_select masked_select take_along_dim squeeze unsqueeze view reshape flatten transpose "
-    "permute contiguous clone"
+    "permute contiguous clone float double half bfloat16 to type"
 ).split()
 
 
@@ -55,15 +55,17 @@ class LogSpace:
 
 
 def _inner(run: Run) -> list[str]:
-    ops = {op for sight in run.sights[:1] for op in sight.detail["ops"]}
-    return [op for op in WORDS if op in ops] if any(op.startswith("log") for op in ops) else []
+    event = next(run.events_of("non-finite"), None)
+    found = event.detail.get("exponentials", ()) if event is not None else ()
+    return [op for op in WORDS if op in found]
 
 
 class Logarithms:
     """Knows the logarithm of what an exponential, a softmax or a sigmoid gave, and of what was made of that.
 
     log softmax(z) = z − log Σ exp(z), log sigmoid(z) = −softplus(−z), log(1 − sigmoid(z)) = −softplus(z),
-    log(1 + exp(z)) = softplus(z), log(a / b) = log a − log b.
+    log(1 + exp(z)) = softplus(z), log(a b) = log a + log b, log(a / b) = log a − log b,
+    log(a + b) = log(exp(log a) + exp(log b)), log max(a, c) = max(log a, log c).
     """
 
     def __init__(self) -> None:
@@ -73,9 +75,14 @@ class Logarithms:
     def calls(self) -> dict[str, Callable[[Call], Call]]:
         """What becomes of the functions concerned."""
         return {
-            "exp": self._exponential, "softmax": self._softmax, "sigmoid": self._sigmoid, "div": self._quotient,
-            "sum": self._sum, "add": self._one_more, "__rsub__": self._one_minus, "rsub": self._one_minus,
-            "log": self._logarithm, "log1p": self._logarithm, "log2": self._logarithm, "log10": self._logarithm,
+            "exp": self._exponential, "softmax": self._softmax, "sigmoid": self._sigmoid,
+            "sum": self._sum, "mean": self._sum, "__rsub__": self._one_minus, "rsub": self._one_minus,
+            **dict.fromkeys(("mul", "__mul__", "__rmul__"), self._product),
+            **dict.fromkeys(("div", "true_divide", "__truediv__"), self._quotient),
+            **dict.fromkeys(("add", "__add__", "__radd__"), self._total),
+            **dict.fromkeys(("clamp", "clamp_min", "clip"), self._raised),
+            **dict.fromkeys(("stack", "cat"), self._joined),
+            **dict.fromkeys(("log", "log1p", "log2", "log10"), self._logarithm),
             **dict.fromkeys(SELECTIONS, self._selected),
         }  # fmt: skip
 
@@ -98,25 +105,49 @@ class Logarithms:
             return call
         return self._marked(call, lambda: functional.logsigmoid(z), lambda: functional.logsigmoid(-z))
 
+    def _product(self, call: Call) -> Call:
+        logs = [self._log(value) for value in call[1][:2]]
+        if None in logs or not any(self._of(value) for value in call[1][:2]):
+            return call
+        return self._marked(call, lambda: logs[0]() + logs[1]())  # type: ignore[misc]
+
     def _quotient(self, call: Call) -> Call:
         a, b = call[1][:2]
-        above, below = self._of(a), self._of(b)
-        if above is None or not isinstance(b, Tensor):
-            return call
-        return self._marked(call, lambda: above() - (b.log() if below is None else below()))
+        above, below = self._of(a), self._log(b)
+        return call if above is None or below is None else self._marked(call, lambda: above() - below())
 
     def _sum(self, call: Call) -> Call:
-        _, args, kwargs = call
+        function, args, kwargs = call
         terms = self._of(args[0])
         if terms is None:
             return call
         dim = args[1] if len(args) > 1 else kwargs.get("dim", tuple(range(args[0].ndim)))
-        return self._marked(call, lambda: terms().logsumexp(dim, keepdim=kwargs.get("keepdim", False)))
+        dims = dim if isinstance(dim, (tuple, list)) else (dim,)
+        count = math.prod(args[0].shape[d] for d in dims) if function.__name__ == "mean" else 1
+        return self._marked(call, lambda: terms().logsumexp(dim, kwargs.get("keepdim", False)) - math.log(count))
 
-    def _one_more(self, call: Call) -> Call:
-        _, args, _ = call
-        known = self._of(args[0])
-        return self._marked(call, lambda: functional.softplus(known())) if known and args[1:] == (1,) else call
+    def _total(self, call: Call) -> Call:
+        args = call[1]
+        logs = [self._log(value) for value in args[:2]]
+        if not any(self._of(value) for value in args[:2]):
+            return call
+        if args[1] == 0 if isinstance(args[1], (int, float)) else False:  # where Python's sum begins
+            return self._marked(call, logs[0]) if logs[0] else call
+        return call if None in logs else self._marked(call, lambda: torch.logaddexp(logs[0](), logs[1]()))  # type: ignore[misc]
+
+    def _raised(self, call: Call) -> Call:
+        _, args, kwargs = call
+        known, least = self._of(args[0]), kwargs.get("min", args[1] if len(args) > 1 else None)
+        if known is None or not isinstance(least, (int, float)) or least <= 0:
+            return call
+        return self._marked(call, lambda: known().clamp(min=math.log(least)))
+
+    def _joined(self, call: Call) -> Call:
+        function, args, kwargs = call
+        known = [self._of(part) for part in args[0]]
+        if None in known:
+            return call
+        return self._marked(call, lambda: function([part() for part in known if part], *args[1:], **kwargs))
 
     def _one_minus(self, call: Call) -> Call:
         _, args, _ = call
@@ -137,6 +168,15 @@ class Logarithms:
             return lambda: functional.softplus(known()), (), {}
         base = {"log2": 2.0, "log10": 10.0}.get(function.__name__, math.e)
         return lambda: known() / math.log(base), (), {}
+
+    def _log(self, value: Any) -> Callable[[], Tensor] | None:
+        """What gives the logarithm of a tensor that is known, or of anything else that is positive."""
+        known = self._of(value)
+        if known is not None:
+            return known
+        if isinstance(value, (int, float)):
+            return (lambda: torch.tensor(math.log(value))) if value > 0 else None
+        return value.log if isinstance(value, Tensor) and bool((value > 0).all()) else None
 
     def _of(self, value: Any, known: WeakTensorKeyDictionary | None = None) -> Callable[[], Tensor] | None:
         if not isinstance(value, Tensor) or not torch.is_grad_enabled():
