@@ -485,6 +485,37 @@ def coefficient(right: bool, by_hand: bool = False) -> None:
                 model.k -= 1e-3 * model.k.grad
 
 
+class Codes(nn.Module):
+    """A vector of its own for each sample, and where an equation would be asked for."""
+
+    def __init__(self, right: bool) -> None:
+        super().__init__()
+        codes = torch.full((64, 4), 0.01)
+        self.codes = nn.Parameter(codes) if right else codes.requires_grad_()
+        self.points = rows()[:, :2].requires_grad_()
+        self.net = net(1)
+
+    def forward(self) -> Tensor:
+        return self.net(torch.cat([self.points, self.codes], 1))
+
+
+def plain_tensor(right: bool, by_hand: bool = False) -> None:
+    """A plain tensor in place of a parameter; the points by which is differentiated are no parameter anyway."""
+    model = Codes(right and not by_hand)
+    y = torch.randn(64, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(60):
+        model.zero_grad()
+        u = model()
+        (slope,) = torch.autograd.grad(u.sum(), model.points, create_graph=True)
+        (F.mse_loss(u, y) + 1e-3 * slope.square().mean()).backward()
+        optimizer.step()
+        if by_hand:
+            with torch.no_grad():
+                model.codes -= 10 * model.codes.grad
+                model.codes.grad = None
+
+
 def apart(right: bool) -> None:
     model = net(2)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
@@ -542,6 +573,7 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
         "from some update on no optimizer knows the parameters",
     ),
     "a coefficient left out": (coefficient, "no-gradient", "parameters that no optimizer knows"),
+    "a plain tensor": (plain_tensor, "no-gradient", "parameters that no optimizer knows"),
     "targets far apart": (apart, "unscaled-data", "one target outweighs another"),
     "labels of 1 and 2": (labels_from_one, "output-mismatch", "binary cross entropy on targets from 1 to 2"),
     "raw targets in one of two losses": (two_losses, "unscaled-data", "targets are not scaled"),
@@ -598,6 +630,10 @@ def test_its_right_twin(watched: Watched, name: str) -> None:
 
 def test_a_coefficient_that_is_moved_by_hand_is_not_left_out(watched: Watched) -> None:
     assert titles(watched(lambda: coefficient(False, by_hand=True)), "no-gradient") == []
+
+
+def test_a_plain_tensor_that_is_moved_by_hand_is_not_left_out(watched: Watched) -> None:
+    assert titles(watched(lambda: plain_tensor(False, by_hand=True)), "no-gradient") == []
 
 
 def test_a_prediction_without_dimensions_is_recorded(watched: Watched) -> None:

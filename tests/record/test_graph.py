@@ -333,6 +333,12 @@ def test_birth_in_the_forward_pass() -> None:
         assert found.parameter is net[2].weight
 
 
+@pytest.mark.parametrize("link", [lambda z: z - 1, lambda z: (1 + z).mean(1), lambda z: -z.view(-1)])
+def test_birth_behind_operations_that_keep_nothing(link: Callable[[Tensor], Tensor]) -> None:
+    found = birth(link((model()(X) - 1e3).log()).square().mean())
+    assert (found.origin, found.operation) == ("forward", "log")
+
+
 def test_birth_in_the_loss() -> None:
     found = birth((model()(X) * 0).sum().log())
     assert (found.origin, found.operation) == ("loss", "log")

@@ -21,6 +21,9 @@ class Model(nn.Module):
         self.body = nn.Linear(2, 3)
         self.hidden = [nn.Linear(3, 3), nn.Linear(3, 3)]
         self.heads = {"a": nn.Linear(3, 1)}
+        self.rate = torch.ones(1, requires_grad=True)
+        self.gains = [torch.ones(2, requires_grad=True), torch.ones(2)]
+        self.register_buffer("offset", torch.zeros(1, requires_grad=True))
 
 
 class Trainer:
@@ -75,7 +78,8 @@ def test_names_of_parameters_also_of_hidden_modules() -> None:
     assert found["body.weight"] == (True, "model")
     assert found["hidden[1].bias"] == (False, "model")
     assert found["heads['a'].weight"] == (False, "model")
-    assert len(found) == 8
+    assert found["rate"] == found["gains[0]"] == found["offset"] == (False, "model")
+    assert len(found) == 11
 
 
 def test_variables_that_hold_a_tensor() -> None:
@@ -94,10 +98,10 @@ def test_variables_that_hold_a_tensor() -> None:
 def test_parameters_by_their_names() -> None:
     model, w = Model(), torch.zeros(2, requires_grad=True)
     layers = [w, torch.ones(1, requires_grad=True)]
-    wanted = ["model.body.weight", "hidden[0].weight", "w", "layers[1]"]
+    wanted = ["model.body.weight", "hidden[0].weight", "model.rate", "gains[0]", "w", "layers[1]"]
     found = names.find_parameters([*wanted, "not there"])
     assert list(found) == wanted
-    held = [model.body.weight, model.hidden[0].weight, w, layers[1]]
+    held = [model.body.weight, model.hidden[0].weight, model.rate, model.gains[0], w, layers[1]]
     assert all(a is b for a, b in zip(found.values(), held, strict=True))
 
 

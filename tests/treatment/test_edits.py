@@ -207,6 +207,10 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
 -model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 8))
 +model = nn.Sequential(nn.Linear(8, 8), nn.GroupNorm(1, 8), nn.Linear(8, 8))
 """),
+    "no batch norm": (at_loop("nn.Sigmoid()", "nn.BatchNorm1d(8)"), "mode", {"set": "none"}, """
+-model = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 8))
++model = nn.Sequential(nn.Linear(8, 8), nn.Identity(), nn.Linear(8, 8))
+"""),
     "order": (
         at_loop("for i in range(100):", LOADER + "for x, y in loader:"),
         "shuffle", {}, """
@@ -238,6 +242,10 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "softmax as the last module": (at_loop("8))\n", "8), nn.Softmax(dim=1))\n"), "output-activation", BARE, """
 -model = nn.Sequential(nn.Linear(8, 8), nn.Sigmoid(), nn.Linear(8, 8), nn.Softmax(dim=1))
 +model = nn.Sequential(nn.Linear(8, 8), nn.Sigmoid(), nn.Linear(8, 8))
+"""),
+    "softmax by its name": (
+        at_loop("8))\n", '8))\nmodel.add_module("softmax", nn.Softmax(dim=1))\n'), "output-activation", BARE, """
+-model.add_module("softmax", nn.Softmax(dim=1))
 """),
     "softmax in the loss": (at_loop("model(x), y", "model(x).softmax(1), y"), "output-activation", BARE, """
 -    loss = F.mse_loss(model(x).softmax(1), y)
@@ -292,6 +300,12 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
         + MADE + LOOP, "register-parameters", {"parameters": ["hidden[0].weight"], "hidden": True}, """
 -        self.hidden = [nn.Linear(8, 8)]
 +        self.hidden = nn.ModuleList([nn.Linear(8, 8)])
+"""),
+    "a plain tensor": (
+        CLASS.replace("self.layer0, self", "self.rate = torch.zeros(1, requires_grad=True)\n        self.layer0, self")
+        + MADE + LOOP, "register-parameters", {"parameters": ["rate"], "hidden": True}, """
+-        self.rate = torch.zeros(1, requires_grad=True)
++        self.rate = nn.Parameter(torch.zeros(1, requires_grad=True))
 """),
     "an optimizer made too early": (
         HEAD + NET + MADE + "model = Net()\n" + LOOP, "register-parameters",

@@ -235,6 +235,12 @@ def test_group_norm_takes_the_place_of_batch_norm(norm: Any) -> None:
     assert torch.equal(out, F.group_norm(x, 1, norm.weight, norm.bias, norm.eps))
 
 
+def test_nothing_takes_the_place_of_batch_norm() -> None:
+    norm, x = nn.BatchNorm1d(6), normal(1, 6)
+    with under("mode", {"set": "none"}):
+        assert norm(x) is x
+
+
 def test_no_dropout_without_gradients() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -269,22 +275,23 @@ def drops(x: Tensor, y: Tensor, *middle: nn.Module) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize(
-    ("middle", "evidence", "dose", "write"),
+    ("middle", "evidence", "doses", "write"),
     [
-        (nn.Dropout(0.9), {"signal_to_noise": 0.1}, "dropout", "nn.Dropout(0.1)"),
-        (nn.BatchNorm1d(32), {"values": 2.0}, "group", "nn.GroupNorm(1, channels)"),
-        (nn.BatchNorm1d(32).eval(), {"layers": 1.0}, "train", "model.train()"),
-        (nn.BatchNorm1d(32, momentum=0.0), {"layers": 1.0}, "momentum", "momentum=0.1"),
-        (nn.Dropout(0.5), {"distance": 0.7, "told": 0.0}, "eval", "model.eval()"),
-        (nn.Dropout(0.5), {"distance": 0.7, "told": 1.0}, "told", "training=self.training"),
+        (nn.Dropout(0.9), {"signal_to_noise": 0.1}, ["dropout"], "nn.Dropout(0.1)"),
+        (nn.BatchNorm1d(32), {"values": 2.0}, ["group", "none"], "nn.GroupNorm(1, channels)"),
+        (nn.BatchNorm1d(32), {"values": 48.0, "samples": 1.0}, ["none", "group"], "nn.Identity()"),
+        (nn.BatchNorm1d(32).eval(), {"layers": 1.0}, ["train"], "model.train()"),
+        (nn.BatchNorm1d(32, momentum=0.0), {"layers": 1.0}, ["momentum"], "momentum=0.1"),
+        (nn.Dropout(0.5), {"distance": 0.7, "told": 0.0}, ["eval"], "model.eval()"),
+        (nn.Dropout(0.5), {"distance": 0.7, "told": 1.0}, ["told"], "training=self.training"),
     ],
 )
 def test_the_mode_that_the_finding_names(
-    watched: Watched, middle: nn.Module, evidence: dict[str, float], dose: str, write: str
+    watched: Watched, middle: nn.Module, evidence: dict[str, float], doses: list[str], write: str
 ) -> None:
     run = watched(drops(normal(40, 2), normal(40, 1), middle))
     proposals = BY_NAME["mode"].propose(finding("wrong-mode", **evidence), run)
-    assert [p.args["set"] for p in proposals] == [dose]
+    assert [p.args["set"] for p in proposals] == doses
     assert write in change("mode", proposals[0].args)
 
 

@@ -396,16 +396,68 @@ def test_an_argument_stays_in_its_domain(case: str, watched: Callable[..., Run])
 
     run = watched(train)
     found = BY_NAME["keep-domain"].propose(Finding("non-finite", "error", "", "", "", ""), run)
-    assert [proposal.args["operation"] for proposal in found] == [operation]
+    zero = [proposal for proposal in found if proposal.args.get("zero")]
+    assert bool(zero) == (operation in ("div", "reciprocal"))
+    assert [proposal.args["operation"] for proposal in found if proposal not in zero] == [operation]
+    for proposal in found:
+        patient = Patient()
+        BY_NAME["keep-domain"].apply(patient, proposal.args)
+        torch.manual_seed(0)
+        fresh = Open()
+        with patient.operate():
+            value = loss(fresh, x, y)
+            value.backward()
+        assert torch.isfinite(value)
+        assert all(torch.isfinite(p.grad).all() for p in fresh.parameters() if p.grad is not None)
+
+
+def test_a_quotient_by_zero_is_zero() -> None:
+    a, b = torch.ones(3, requires_grad=True), torch.tensor([0.0, 2.0, 4.0], requires_grad=True)
     patient = Patient()
-    BY_NAME["keep-domain"].apply(patient, found[0].args)
-    torch.manual_seed(0)
-    fresh = Open()
+    BY_NAME["keep-domain"].apply(patient, {"operation": "div", "zero": True})
     with patient.operate():
-        value = loss(fresh, x, y)
-        value.backward()
-    assert torch.isfinite(value)
-    assert all(torch.isfinite(p.grad).all() for p in fresh.parameters() if p.grad is not None)
+        quotients = [a / b, torch.div(a, b), 1 / b]
+        sum(quotients).sum().backward()  # type: ignore[union-attr]
+    assert all(torch.equal(quotient, torch.tensor([0.0, 0.5, 0.25])) for quotient in quotients)
+    for leaf in (a, b):
+        assert leaf.grad is not None
+        assert leaf.grad[0] == 0
+
+
+class Spread(nn.Module):
+    """A mean and a variance that a ReLU may make 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean, self.spread = nn.Linear(4, 1), nn.Linear(4, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.mean(x), F.relu(self.spread(x))
+
+
+def test_a_variance_out_of_relu_is_kept_above_zero(watched: Callable[..., Run]) -> None:
+    torch.manual_seed(0)
+    model, (x, y) = Spread(), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-12)
+
+    def loss() -> Tensor:
+        mean, variance = model(x)
+        value: Tensor = (variance.log() + (y[:, :1] - mean) ** 2 / variance).mean()
+        return value
+
+    def train() -> None:
+        loss().backward()
+        optimizer.step()
+
+    run = watched(train)
+    model = Spread()
+    (found,) = BY_NAME["output-activation"].propose(Finding("non-finite", "error", "", "", "", ""), run)
+    assert found.args == {"weights": ["spread.weight"], "to": "softplus", "instead_of": "relu"}
+    assert "F.softplus(…) + 1e-06" in BY_NAME["output-activation"].change(found.args, run)
+    patient = Patient()
+    BY_NAME["output-activation"].apply(patient, found.args)
+    with patient.operate():
+        assert torch.isfinite(loss())
 
 
 LOGARITHMS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {

@@ -9,12 +9,13 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 from torch.optim.optimizer import Optimizer
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from fallline.record import graph as autograd
 from fallline.record import measure, names
 from fallline.record.store import Store
 
-FEW = 16  # entries of a parameter that is compared with what it was when it was met
+FEW = 16  # entries of a parameter that are compared with what they were when it was met
 SEARCHES = 3  # times the whole process is searched for modules when names are missing
 
 
@@ -28,7 +29,8 @@ class Catalog:
         self._registered: list[bool] = []
         self._layers: dict[int, int] = {}  # parameter number → layer number
         self._axes: dict[int, int] = {}  # parameter number → dimension that counts units
-        self._begun: dict[int, Tensor] = {}  # parameter number → a small one as it was met, until it has moved
+        self._begun: dict[int, Tensor] = {}  # parameter number → its first entries as it was met, until they moved
+        self._coordinates = WeakTensorKeyDictionary()  # tensors that the program differentiates by, as in an equation
         self._optimizers: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
         self._optimizer_count = 0
         self._known: dict[str, weakref.ref[nn.Module]] = {}  # a model the program drops must be free to go
@@ -63,6 +65,8 @@ class Catalog:
 
     def _add(self, tensor: Tensor, known: dict[int, tuple[str, str, bool]]) -> int:
         model, name, registered = known.get(id(tensor), ("", "", True))
+        if not registered and tensor in self._coordinates:
+            model, name, registered = "", "", True
         if not name:
             name = names.variable_name(tensor) or ""
             stale = self._reborn(tensor, name)
@@ -75,8 +79,8 @@ class Catalog:
         self._parameters[id(tensor)] = (weakref.ref(tensor), number)
         self._names.append(name)
         self._registered.append(registered)
-        if isinstance(tensor, nn.Parameter) and tensor.numel() <= FEW:
-            self._begun[number] = tensor.detach().reshape(-1).clone()
+        if not registered or (isinstance(tensor, nn.Parameter) and tensor.numel() <= FEW):
+            self._begun[number] = _first(tensor).clone()
         self.store.put(
             "parameters", (number, name, model, tensor.numel(), tensor.ndim, int(registered), int(tensor.requires_grad))
         )
@@ -113,6 +117,11 @@ class Catalog:
     def _alive(self) -> dict[str, nn.Module]:
         return {name: module for name, module in zip(self._known, self._modules(), strict=True) if module is not None}
 
+    def differentiated(self, inputs: Any) -> None:
+        """Note the tensors by which derivatives are taken for the loss to be made of: data, wherever they are kept."""
+        for tensor in [inputs] if isinstance(inputs, Tensor) else inputs:
+            self._coordinates[tensor] = True
+
     # -- layers --------------------------------------------------------------------------------------------------------
 
     def learn(self, graph: autograd.Graph, step: int) -> None:
@@ -132,10 +141,9 @@ class Catalog:
         self._compare(graph, step)
 
     def _compare(self, graph: autograd.Graph, step: int) -> None:
-        """Note which of the small parameters have moved since they were met."""
-        small = {self.parameter(leaf): leaf.detach().reshape(-1) for leaf in graph.leaves if leaf.numel() <= FEW}
-        held = [number for number in small if number in self._begun]
-        apart = measure.to_floats([(small[number] - self._begun[number]).abs().sum() for number in held])
+        """Note which of the parameters that are compared have moved since they were met."""
+        held = {number: leaf for leaf in graph.leaves if (number := self.parameter(leaf)) in self._begun}
+        apart = measure.to_floats([(_first(leaf) - self._begun[number]).abs().sum() for number, leaf in held.items()])
         moved = [number for number, distance in zip(held, apart, strict=True) if distance != 0]
         for number in moved:
             del self._begun[number]
@@ -210,6 +218,10 @@ class Catalog:
             self._has_hand = True
             row: tuple[Any, ...] = (0, "by hand", "{}", json.dumps(list(range(len(self._names)))), "")
             self.store.put("optimizers", row)
+
+
+def _first(tensor: Tensor) -> Tensor:
+    return tensor.detach().reshape(-1)[:FEW]
 
 
 def _returns(call: autograd.Call, depth: int = 3) -> bool:

@@ -379,12 +379,35 @@ def birth(loss: Tensor) -> Birth | None:
             producer = node if born_here else _producer(node, tensor)
             if producer is None:
                 return Birth("data", op_name(node), nearest, bad_rows(tensor), _share(tensor), node)
+            producer = _culprit(producer)
             where = "loss" if op_name(producer) in LOSSES or producer is loss.grad_fn else "forward"
             return Birth(where, op_name(producer), nearest, (), _share(tensor), producer)
     operations = [node for node in graph.nodes if op_name(node) != "accumulategrad"]
     singular = [node for node in operations if op_name(node) in SINGULAR]
+    singular = [node for node in singular if _outside(node)] or singular
     last = (singular or [node for node in operations if _by_zero(node)] or operations)[-1]
     return Birth("loss", op_name(last), nearest, (), 1.0, last)
+
+
+def _outside(node: Node) -> bool:
+    """Whether the argument that an operation saved is one of which it has no finite value."""
+    name = op_name(node)
+    kept = saved(node, "_saved_other" if name == "div" else "_saved_self")
+    if name not in ("log", "log2", "log10", "log1p", "div") or not isinstance(kept, Tensor):
+        return False
+    return bool((kept == 0).any()) if name == "div" else bool((kept <= (-1 if name == "log1p" else 0)).any())
+
+
+def _culprit(producer: Node) -> Node:
+    """The operation that gave it what is not finite, through those that keep nothing of what they get."""
+    frontier = [producer]
+    while frontier:
+        node = frontier.pop()
+        if _outside(node):
+            return node
+        if op_name(node) in ("add", "sub", "neg", "mean", "sum", *VIEWS):
+            frontier += [source for source, _ in node.next_functions if source is not None]
+    return producer
 
 
 def _by_zero(node: Node) -> bool:

@@ -99,7 +99,8 @@ def _roots(found: dict[str, nn.Module]) -> dict[str, nn.Module]:
 def named_leaves(roots: Mapping[str, nn.Module]) -> dict[int, tuple[str, str, bool]]:
     """For every parameter of the roots: id → (root's name, name within it, registered).
 
-    Modules kept in a plain list or dict, which ``parameters()`` does not see, are found too, as not registered.
+    What ``parameters()`` does not see is found too, as not registered: modules in a plain list or dict, and tensors
+    that ask for a gradient and are no ``nn.Parameter``.
     """
     names: dict[int, tuple[str, str, bool]] = {}
     for root_name, root in roots.items():
@@ -110,22 +111,24 @@ def named_leaves(roots: Mapping[str, nn.Module]) -> dict[int, tuple[str, str, bo
                     names.setdefault(id(parameter), (root_name, prefix + name, True))
         for path, module in root.named_modules():
             prefix = f"{path}." if path else ""
-            for name, hidden in _unregistered(module):
-                for inner, parameter in hidden.named_parameters():
-                    names.setdefault(id(parameter), (root_name, f"{prefix}{name}.{inner}", False))
+            for name, parameter in _unregistered(module):
+                names.setdefault(id(parameter), (root_name, prefix + name, False))
     return names
 
 
-def _unregistered(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    for name, value in vars(module).items():
-        items: list[tuple[Any, Any]] = []
+def _unregistered(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for name, value in (vars(module) | dict(module._buffers.items())).items():
+        items: list[tuple[str, Any]] = [(name, value)]
         if issubclass(type(value), (list, tuple)):
-            items = list(enumerate(value))
-        elif issubclass(type(value), dict) and name not in ("_parameters", "_buffers", "_modules"):
-            items = list(value.items())
-        for key, inner in items:
-            if is_module(inner):
-                yield f"{name}[{key!r}]", inner
+            items = [(f"{name}[{place}]", inner) for place, inner in enumerate(value[:1000])]
+        elif issubclass(type(value), dict):
+            own = name in ("_parameters", "_buffers", "_modules")
+            items = [] if own else [(f"{name}[{key!r}]", inner) for key, inner in list(value.items())[:1000]]
+        for label, inner in items:
+            if is_module(inner) and label != name:
+                yield from ((f"{label}.{path}", parameter) for path, parameter in inner.named_parameters())
+            elif issubclass(type(inner), Tensor) and inner.is_leaf and inner.requires_grad:
+                yield label, inner
 
 
 def variable_name(tensor: Tensor) -> str | None:
@@ -169,13 +172,8 @@ def find_parameters(wanted: Sequence[str], deep: bool = True) -> dict[str, Tenso
 
 
 def _hidden(root: nn.Module, name: str) -> Tensor:
-    """A parameter of a module in a plain list or dict, by the name that ``named_leaves`` gives it."""
-    by_id = {
-        id(parameter): parameter
-        for module in root.modules()
-        for _, hidden in _unregistered(module)
-        for parameter in hidden.parameters()
-    }
+    """A parameter that is not registered, by the name that ``named_leaves`` gives it."""
+    by_id = {id(parameter): parameter for module in root.modules() for _, parameter in _unregistered(module)}
     key = next(key for key, (_, found, _) in named_leaves({"": root}).items() if found == name and key in by_id)
     return by_id[key]
 

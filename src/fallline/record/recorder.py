@@ -228,7 +228,7 @@ class Recorder:
         """``torch.autograd.grad`` counts as a training's backward only where no optimizer steps."""
         if kwargs.get("create_graph") and self._sample is not None and self._listening():
             derivatives = original(outputs, inputs, *args, **kwargs)
-            self._guard(self._note_derivatives, outputs, derivatives)
+            self._guard(self._note_derivatives, outputs, inputs, derivatives)
             return derivatives
         if not self._listening() or self._stepped or kwargs.get("create_graph") or _of_functional():
             return original(outputs, inputs, *args, **kwargs)
@@ -249,8 +249,10 @@ class Recorder:
         self._guard(self._after_hand_backward, list(zip(leaves, values, strict=False)))
         return gradients
 
-    def _note_derivatives(self, outputs: Any, derivatives: Any) -> None:
-        """Note that the derivative of a derivative, which the loss is to be made of, is exactly zero."""
+    def _note_derivatives(self, outputs: Any, inputs: Any, derivatives: Any) -> None:
+        """Note by what is differentiated, and that a derivative of a derivative for the loss is exactly zero."""
+        if isinstance(inputs, (Tensor, list, tuple)):
+            self.catalog.differentiated(inputs)
         tensors = [outputs] if isinstance(outputs, Tensor) else list(outputs)
         found = derivatives.values() if isinstance(derivatives, dict) else derivatives
         if any(value is None or value.any() for value in found):

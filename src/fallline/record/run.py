@@ -58,7 +58,7 @@ class Parameter:
     model: str  # root module's name, "" for a plain tensor
     numel: int
     ndim: int
-    registered: bool  # False: its module hides in a plain list or dict
+    registered: bool  # False: model.parameters() does not see it
     trainable: bool = True  # requires_grad, when it was first met
 
 

@@ -26,6 +26,7 @@ Activation = Callable[[Tensor], Tensor]
 Call = tuple[Callable[..., Any], Sequence[Any], dict[str, Any]]  # a function with its arguments
 Change = Callable[[Call], Call]
 
+FLOOR = 1e-6  # which softplus keeps above 0, also where it underflows
 ACTIVATIONS: dict[str, Activation] = {
     "relu": torch.nn.functional.relu,
     "leaky_relu": torch.nn.functional.leaky_relu,
@@ -33,6 +34,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "selu": torch.nn.functional.selu,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
+    "softplus": lambda x: torch.nn.functional.softplus(x) + FLOOR,
     "identity": lambda x: x,
 }
 ACTIVATION_CALLS = frozenset(
@@ -72,7 +74,7 @@ class Surgery(TorchFunctionMode):
         self.edits: dict[int, Edit] = {}
         self.calls: dict[str, Change] = {}  # what becomes of calls of a function, by its name
         self.dropout: float | None = None  # share that every dropout drops, instead of the program's own
-        self.group_norm = False  # instead of batch norm
+        self.norm = ""  # instead of batch norm: "group", or "none"
         self.resting = False  # while an optimizer steps
         self.evaluate = False  # without gradients no dropout, and batch norm by its running statistics
         self.begin: Callable[[], None] | None = None  # called once, before a weight is used for the first time
@@ -107,18 +109,12 @@ class Surgery(TorchFunctionMode):
                 return replacement(args[0])
         if name in DROPOUTS and self.dropout is not None and "p" in kwargs:
             kwargs = {**kwargs, "p": self.dropout}
-        if (
-            self.evaluate
-            and "training" in kwargs
-            and not torch.is_grad_enabled()
-            and (name in DROPOUTS or name == NORM)
-        ):
+        if self.evaluate and "training" in kwargs and not torch.is_grad_enabled() and name in (*DROPOUTS, NORM):
             kwargs = {**kwargs, "training": False}
-        if name == NORM and self.group_norm and len(args) >= 1 and "weight" in kwargs:
-            return torch.nn.functional.group_norm(args[0], 1, kwargs["weight"], kwargs["bias"], kwargs["eps"])
-        if name in MULTIPLICATIONS:
-            self._first(args)
-        if name not in MULTIPLICATIONS or not self.edits:
+        if name == NORM and self.norm and len(args) >= 1 and "weight" in kwargs:
+            grouped = functools.partial(torch.nn.functional.group_norm, args[0], 1)
+            return grouped(kwargs["weight"], kwargs["bias"], kwargs["eps"]) if self.norm == "group" else args[0]
+        if not self._multiplies(name, args):
             return func(*args, **kwargs)
         bias, args = (args[:1], args[1:]) if name == "addmm" else ((), args)  # its bias comes first
         args = self._before(args)
@@ -127,11 +123,14 @@ class Surgery(TorchFunctionMode):
             output = func(*bias, *args, **kwargs)
         return self._after(args, output)
 
-    def _first(self, args: Sequence[Any]) -> None:
-        """Plain tensors have no module that says when they are about to be used."""
+    def _multiplies(self, name: str, args: Sequence[Any]) -> bool:
+        """Whether this may be a layer to edit; plain tensors have no module that says when they are first used."""
+        if name not in MULTIPLICATIONS:
+            return False
         if self.begin is not None and torch.is_grad_enabled() and any(_leaf(a) is not None for a in args):
             begin, self.begin = self.begin, None
             begin()
+        return bool(self.edits)
 
     def _parts(self, args: Sequence[Any]) -> tuple[Tensor | None, int]:
         """The weight of a multiplication, and which argument is the data: the second in w @ x.

@@ -200,6 +200,7 @@ class Comparison:
     new: tuple[str, ...]
     strict: float = 1.0  # factor of what may be left
     contested: bool = False  # the loss means nothing, as that of one side of a GAN
+    unseen: bool = False  # the fault may spoil the evaluation alone
 
     @property
     def rest(self) -> float:
@@ -217,7 +218,7 @@ class Comparison:
         if self.lost or (self.trial.other and not self.cleared):
             return False
         broke = self.new and not self.solved
-        unseen = not self.new and self.gain > -CLEARLY and not UNSEEN.isdisjoint(self.cleared)
+        unseen = self.unseen and not self.new and self.gain > -CLEARLY and not UNSEEN.isdisjoint(self.cleared)
         unseen = unseen or (self.contested and not self.new and not PLAIN.isdisjoint(self.cleared))
         return (self.gain > CLEARLY and not broke) or unseen
 
@@ -279,8 +280,7 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
         before = end_loss(untreated, updates, most)
     judged = other if trial.other else base
     outcome = judge(judged) if judged is not None and len(judged.loss) else None
-    trivial = outcome.trivial if outcome is not None else None
-    first = outcome.first if outcome is not None else 1.0
+    trivial, first = (outcome.trivial, outcome.first) if outcome is not None else (None, 1.0)
     if trial.other:
         before = trivial or first
     if not math.isfinite(first) and other is not None and len(other.loss):  # it never was: then where the trial began
@@ -292,9 +292,11 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
     if untreated.floorless:  # less is not better there
         scale = abs(first) or 1.0
         before, after = math.inf, math.inf if after < -scale else after
+    found = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
+    unseen = any(f.code in UNSEEN and "values" not in f.evidence for f in found)  # batch norm over few shows in it
     now, then = trial.codes("error", "warning"), untreated.codes("error", "warning")
     return Comparison(
         trial, updates, before, after, scale,
         tuple(sorted(then - now)), tuple(sorted(trial.codes("error") - then - UNDERWAY)),
-        SQUARES if squares else 1.0, outcome is not None and outcome.contested,
+        SQUARES if squares else 1.0, outcome is not None and outcome.contested, unseen,
     )  # fmt: skip

@@ -84,22 +84,40 @@ class NoGradient:
         return None
 
     def _hidden(self, run: Run) -> Finding | None:
-        names = [p.name for p in run.parameters if not p.registered]
-        outside = [
-            n
-            for n, p in zip(names, (p for p in run.parameters if not p.registered), strict=True)
-            if not _trained(run, p.id)
-        ]
+        outside = [p for p in run.parameters if not p.registered and not _trained(run, p.id)]
+        plain = [p for p in outside if "]." not in p.name]
+        if plain:
+            return self._plain(run, plain)
         if not outside:
             return None
-        owner = outside[0].partition("[")[0]
+        names = [p.name for p in outside]
+        owner = names[0].partition("[")[0]
         return self._finding(
             "parameters that no optimizer knows",
-            f"{len(outside)} parameters get a gradient but are never updated: {_some(outside)}. They sit in a plain "
+            f"{len(names)} parameters get a gradient but are never updated: {_some(names)}. They sit in a plain "
             f"Python list or dict ({owner}), which model.parameters() does not see.",
             "nn.Module registers modules that are attributes, or are in nn.ModuleList or nn.ModuleDict. Layers in a "
             "plain list take part in the forward pass with their random start weights and stay at them.",
-            tuple(outside), float(len(outside)),
+            tuple(names), float(len(names)),
+        )  # fmt: skip
+
+    def _plain(self, run: Run, plain: list[Parameter]) -> Finding | None:
+        """Tensors of a module that ask for a gradient, are no ``nn.Parameter``, and stay as they are."""
+        moved = _ever_moved(run)
+        learned = any(judge(t).explained >= self.part for t in run.trainings)
+        still = [p for p in plain if p.id not in moved and (p.numel <= self.few or not learned)]
+        made_again = len({p.name for p in plain}) < len(plain)  # as a picture that is changed to fool a network
+        if not still or made_again or len(run.sights) < self.seen:
+            return None
+        names = [p.name for p in still]
+        return self._finding(
+            "parameters that no optimizer knows",
+            f"{_some(names)} got a gradient in every update and stayed as they were: plain tensors with "
+            "requires_grad=True, which model.parameters() does not see.",
+            "nn.Module registers what is an nn.Parameter. A tensor that only asks for a gradient takes part in the "
+            "forward pass and keeps the value it was made with; it is not moved to a device or saved with the model "
+            "either.",
+            tuple(names), float(len(names)),
         )  # fmt: skip
 
     def _made_anew(self, run: Run) -> Finding | None:
@@ -172,7 +190,7 @@ class NoGradient:
 
     def _single(self, run: Run) -> Finding | None:
         """Numbers of a module of which all layers are trained: nobody leaves these out on purpose."""
-        moved = {number for event in run.events_of("moved") for number in event.detail["parameters"]}
+        moved = _ever_moved(run)
         still = [p for p in run.parameters if p.model and p.trainable and p.numel <= self.few and p.id not in moved]
         single = [p for p in still if not _trained(run, p.id) and _alone(run, p)]
         if not single or not all(o.id for o in run.optimizers) or len(run.sights) < self.seen:
@@ -359,6 +377,11 @@ def _trained(run: Run, parameter: int) -> bool:
 
 def _moved(run: Run, parameter: int) -> bool:
     return len(run.parameter_stats) > 0 and bool((run.parameter_stats["parameter"] == parameter).any())
+
+
+def _ever_moved(run: Run) -> set[int]:
+    """Of the parameters whose first entries are compared."""
+    return {number for event in run.events_of("moved") for number in event.detail["parameters"]}
 
 
 def _alone(run: Run, parameter: Parameter) -> bool:

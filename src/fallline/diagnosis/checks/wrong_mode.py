@@ -26,6 +26,7 @@ class WrongMode:
     signal: float = 0.12  # signal-to-noise ratio; twice 0.5 leaves 0.33, once 0.9 leaves 0.11
     values: int = 4  # of a channel that batch norm takes its statistics from
     part: float = 0.9  # … its dropout on the output
+    little: float = 0.1  # of the first loss, where that of a constant is not known
     learned: float = 0.5  # of the trivial loss: a training that explained more can live with its dropout
     moved: int = 10  # updates after which running statistics have moved, unless they never will
     changed: float = 0.1  # of the answers after training are others in eval mode
@@ -149,7 +150,8 @@ class WrongMode:
         few = [mode for mode in modes if mode["training"] and 0 < mode["values"] <= self.values]
         off = [mode for mode in modes if not mode["training"] and mode["fresh"]]
         lone = [mode for mode in modes if mode["training"] and mode.get("samples") == 1]
-        if lone and not few and outcome.stuck:
+        idle = outcome.trivial is None and not outcome.contested and outcome.explained < self.little
+        if lone and not few and (outcome.stuck or idle):
             return self._finding(
                 training, "batch norm over a single sample",
                 f"{len(lone)} batch norm layers take mean and variance of each channel from one sample. The loss ends "

@@ -65,6 +65,8 @@ def insert_activation(script: Script, args: dict[str, Any], run: Run) -> None:
 
 def output_activation(script: Script, args: dict[str, Any], run: Run) -> None:
     """No activation at the output, or sigmoid in its place."""
+    if args["to"] == "softplus":
+        raise Unclear("a hidden ReLU may be written the same way")
     last = _output(script, run, args["instead_of"])
     if args["to"] == "sigmoid":
         _put(script, last, *WRITTEN["sigmoid"])
@@ -143,7 +145,7 @@ def batch_first(script: Script, args: dict[str, Any], run: Run) -> None:
 
 
 def mode(script: Script, args: dict[str, Any], run: Run) -> None:
-    """Milder dropout, batch norm in train mode, group norm, running statistics that run, or eval mode."""
+    """Milder dropout, batch norm in train mode, group norm or none, running statistics that run, or eval mode."""
     kind = args["set"]
     if kind in ("train", "eval"):
         (loop.train_mode if kind == "train" else loop.eval_mode)(script, run)
@@ -160,6 +162,8 @@ def mode(script: Script, args: dict[str, Any], run: Run) -> None:
             _set(script, found, call, 0, "p", modes.MILD, run)
         elif kind == "momentum":
             _set(script, found, call, 2, "momentum", modes.USUAL, run)
+        elif kind == "none":
+            script.replace(call, f"{script.spelled('torch.nn.Identity')}()")
         else:
             name = script.spelled("torch.nn.GroupNorm")
             script.replace(call, f"{name}(1, {script.code(call.args[0].value)})")
@@ -276,6 +280,12 @@ def _put(script: Script, use: cst.Call, module: str, function: str) -> None:
 def _remove_module(script: Script, use: cst.Call) -> None:
     """Out of its Sequential or list; where it is an attribute, its calls give what they get."""
     parent = script.parent(use)
+    owner = script.parent(parent)
+    if isinstance(owner, cst.Tuple):  # with its name
+        parent = script.parent(owner)
+    if isinstance(owner, cst.Call) and script.code(owner.func).rpartition(".")[2] in ("add_module", "append"):
+        script.remove(script.statement(use))
+        return
     if isinstance(parent, (cst.Arg, cst.Element)):
         script.remove_element(parent)
         return

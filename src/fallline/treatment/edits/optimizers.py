@@ -74,9 +74,9 @@ def exchange(script: Script, args: dict[str, Any], run: Run) -> None:
 
 
 def register(script: Script, args: dict[str, Any], run: Run) -> None:
-    """A list that ``parameters()`` sees, or an optimizer that is given the whole model."""
+    """A list or a tensor that ``parameters()`` sees, or an optimizer that is given the whole model."""
     if args["hidden"]:
-        _registered_list(script, args["parameters"])
+        _registered(script, args["parameters"])
         return
     if args.get("twice"):
         raise Unclear("it is not plain which of the two optimizers it is")
@@ -138,10 +138,10 @@ def _tensors(names: list[str]) -> str:
     return f"list({owner}.values())" if quoted else f"list({owner})"
 
 
-def _registered_list(script: Script, parameters: list[str]) -> None:
-    """``nn.ModuleList`` around the list that hides modules."""
-    owners = {re.sub(r"\[.*", "", name).rpartition(".")[2] for name in parameters}
-    for owner in sorted(owners):
+def _registered(script: Script, parameters: list[str]) -> None:
+    """``nn.ModuleList`` around the list that hides modules, ``nn.Parameter`` around a tensor."""
+    owners = {re.sub(r"\[.*", "", name).rpartition(".")[2]: name for name in parameters}
+    for owner, name in sorted(owners.items()):
         found = [
             a for a in script.all(cst.Assign) if len(a.targets) == 1
             and script.code(a.targets[0].target) == f"self.{owner}"
@@ -149,7 +149,9 @@ def _registered_list(script: Script, parameters: list[str]) -> None:
         if len(found) != 1:
             raise Unclear(f"self.{owner} is not assigned in one place")
         value = found[0].value
-        kind = "ModuleDict" if isinstance(value, (cst.Dict, cst.DictComp)) else "ModuleList"
+        kind = "Module" if "]." in name else "Parameter"
+        if "[" in name:
+            kind += "Dict" if isinstance(value, (cst.Dict, cst.DictComp)) else "List"
         empty = isinstance(value, (cst.List, cst.Dict)) and not value.elements
         script.replace(value, _wrapped(f"{script.spelled(f'torch.nn.{kind}')}", empty))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,19 +49,23 @@ class KeepDomain:
         event = next(run.events_of("non-finite"), None)
         detail = event.detail if event is not None else {}
         operations = detail.get("suspects") or [detail.get("operation") or detail.get("suspect")]
-        if detail.get("origin") in ("data", "parameter"):
+        if detail.get("origin") == "parameter":
             return []
-        return [
-            Prescription(self.name, {"operation": operation}, f"{_bounds(operation)} in {operation}")
-            for operation in operations
-            if operation in DOMAINS
-        ]
+        data = detail.get("origin") == "data"
+        known = [operation for operation in operations if operation in DOMAINS and not data]
+        zero = [Prescription(self.name, {"operation": "div", "zero": True}, "0 for what is divided by 0")]
+        divides = data or not set(known).isdisjoint(DIVISIONS)  # data may be computed
+        kept = [Prescription(self.name, {"operation": op}, f"{_bounds(op)} in {op}") for op in known]
+        return (zero if divides else []) + kept
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """By surgery on every call of the operation; what is masked by infinity goes through several."""
-        for operation in MASKS if args["operation"] in MASKS else (args["operation"],):
+        together = next((ops for ops in (MASKS, DIVISIONS) if args["operation"] in ops), (args["operation"],))
+        for operation in together:
             low, high = DOMAINS[operation]
-            inside = _from_zero if operation in DIVISIONS else functools.partial(torch.clamp, min=low, max=high)
+            inside = functools.partial(torch.clamp, min=low, max=high)
+            if operation in DIVISIONS:
+                inside = functools.partial(_from_zero, math.inf if args.get("zero") else LEAST)
             places = {"div": (1,), "xlogy": (1,), "mul": (0, 1)}.get(operation, (0,))
             patient.surgery.on(
                 dict.fromkeys(CALLED.get(operation, (operation,)), functools.partial(_kept, inside, places))
@@ -69,6 +74,8 @@ class KeepDomain:
     def change(self, args: dict[str, Any], run: Run) -> str:
         """What to write around the argument."""
         operation = args["operation"]
+        if args.get("zero"):
+            return "Write torch.where(b == 0, 0, a / b.where(b != 0, 1)) for a / b: 0 where b is 0, also in backward."
         if operation in DIVISIONS:
             return f"Write a / b.clamp(min={LEAST:g}) for a / b where b can be 0, or mask before dividing."
         if operation == "xlogy":
@@ -115,5 +122,5 @@ def _inside(inside: Callable[[Tensor], Tensor], value: Any) -> Any:
     return inside(value) if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
-def _from_zero(divisor: Tensor) -> Tensor:
-    return torch.where(divisor.detach().abs() < LEAST, LEAST, divisor)
+def _from_zero(instead: float, divisor: Tensor) -> Tensor:
+    return torch.where(divisor.detach().abs() < LEAST, instead, divisor)

@@ -19,6 +19,7 @@ SAYS = {
     "dropout": f"dropout {MILD:g} everywhere",
     "train": "model.train() before the training loop",
     "group": "group norm instead of batch norm",
+    "none": "no batch norm",
     "momentum": f"momentum {USUAL:g} for the running statistics of batch norm",
     "eval": "model.eval() before the evaluation",
     "told": "dropout that ends in eval mode",
@@ -27,6 +28,7 @@ WRITE = {
     "dropout": f"nn.Dropout({MILD:g})  # the share that is dropped, not the one that is kept",
     "train": "model.train()  # before the loop, and again after every evaluation",
     "group": "nn.GroupNorm(1, channels)  # instead of nn.BatchNorm: it needs no other samples; or use larger batches",
+    "none": "nn.Identity()  # instead of nn.BatchNorm, which makes single samples alike; or use larger batches",
     "momentum": f"nn.BatchNorm1d(features, momentum={USUAL:g})  # and nothing that puts the statistics back",
     "eval": "model.eval()  # before every evaluation, and model.train() when training goes on",
     "told": "F.dropout(x, p, training=self.training)  # or nn.Dropout(p), made once in __init__",
@@ -35,7 +37,7 @@ WRITE = {
 
 @dataclass(frozen=True)
 class Modes:
-    """Mild dropout, batch norm in train mode, group norm in place of it, running statistics that run, or eval mode."""
+    """Mild dropout, batch norm in train mode, group norm or none for it, running statistics that run, or eval mode."""
 
     name: str = "mode"
     treats: frozenset[str] = frozenset({"wrong-mode"})
@@ -49,7 +51,7 @@ class Modes:
             asked = "told" if finding.evidence.get("told") else "eval"
             doses = ["momentum" if "momentum" in finding.evidence else asked]
         elif "values" in finding.evidence or not seen:
-            doses = ["group"]
+            doses = ["none", "group"] if "samples" in finding.evidence else ["group", "none"]
         else:
             last = [m for m in run.sights[-1].detail.get("modes", []) if m["kind"] == "batch-norm"]
             doses = ["momentum"] if any(m["training"] for m in last) else ["train"]
@@ -59,8 +61,8 @@ class Modes:
         """By surgery on the functions, or on the modules before they are used."""
         if args["set"] == "dropout":
             patient.surgery.dropout = MILD
-        elif args["set"] == "group":
-            patient.surgery.group_norm = True
+        elif args["set"] in ("group", "none"):
+            patient.surgery.norm = args["set"]
         elif args["set"] in ("eval", "told"):
             patient.surgery.evaluate = True
         else:

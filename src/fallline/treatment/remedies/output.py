@@ -10,10 +10,11 @@ from torch import Tensor
 
 from fallline.diagnosis.finding import Finding, Prescription
 from fallline.record.operations import VIEWS
-from fallline.record.run import Run
-from fallline.treatment.patient import ACTIVATIONS, Call, Patient
+from fallline.record.run import Layer, Run
+from fallline.treatment.patient import ACTIVATIONS, FLOOR, Call, Patient
 from fallline.treatment.remedies import layers
 
+POSITIVE = frozenset(("log", "log2", "log10", "sqrt", "rsqrt", "div", "reciprocal", "pow"))  # what 0 is no good for
 PAIRING = (  # functions that stretch two tensors over each other
     "add", "sub", "rsub", "mul", "div", "subtract", "multiply", "divide", "true_divide", "mse_loss", "l1_loss",
     "smooth_l1_loss", "huber_loss", "soft_margin_loss", "poisson_nll_loss",
@@ -22,14 +23,19 @@ PAIRING = (  # functions that stretch two tensors over each other
 
 @dataclass(frozen=True)
 class OutputActivation:
-    """Leave the activation at the output out, or put sigmoid there where a single unit went through softmax."""
+    """Leave the activation at the output out, or put sigmoid there where a single unit went through softmax.
+
+    Or softplus instead of ReLU, where a logarithm, a root or a quotient needs a positive number.
+    """
 
     name: str = "output-activation"
-    treats: frozenset[str] = frozenset({"output-mismatch", "dead-units"})
+    treats: frozenset[str] = frozenset({"output-mismatch", "dead-units", "non-finite"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """What stands last before the loss, replaced by what the loss expects; against dead units, where it is that."""
         outputs = [layer for layer in run.layers if layer.output]
+        if finding.code == "non-finite":
+            return self._positive(outputs, run)
         if finding.code == "dead-units" and not any(layer.name in finding.layers for layer in outputs):
             return []
         seen = [s.detail for s in run.sights]
@@ -49,6 +55,16 @@ class OutputActivation:
         why = f"sigmoid instead of {last} at the output" if to == "sigmoid" else f"no {last} at the output"
         return [Prescription(self.name, {"weights": weights, "to": to, "instead_of": last}, why)]
 
+    def _positive(self, outputs: list[Layer], run: Run) -> list[Prescription]:
+        event = next(run.events_of("non-finite"), None)
+        detail = event.detail if event is not None else {}
+        operations = {detail.get("operation"), detail.get("suspect"), *detail.get("suspects", ())}
+        ended = [layer for layer in outputs if layer.activation == "relu"]
+        if POSITIVE.isdisjoint(operations) or not ended:
+            return []
+        args = {"weights": [layers.weight(run, layer) for layer in ended], "to": "softplus", "instead_of": "relu"}
+        return [Prescription(self.name, args, "softplus instead of relu at the output")]
+
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Swap by surgery."""
 
@@ -61,8 +77,9 @@ class OutputActivation:
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Where to take it away."""
         place = layers.listed([n.removesuffix(".weight") for n in args["weights"]])
-        if args["to"] == "sigmoid":
-            return f"After the last layer ({place}) write torch.sigmoid(…) instead of {args['instead_of']}."
+        if args["to"] != "identity":
+            written = "torch.sigmoid(…)" if args["to"] == "sigmoid" else f"F.softplus(…) + {FLOOR:g}"
+            return f"After the last layer ({place}) write {written} instead of {args['instead_of']}."
         return f"Take {args['instead_of']} after the last layer ({place}) away; the loss gets what that layer gives."
 
 

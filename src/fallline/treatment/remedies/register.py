@@ -35,9 +35,10 @@ class Register:
         if not any(p.model for p in missing):
             why = "give the optimizer the tensors that the loss depends on"
             return [Prescription(self.name, {"parameters": listed, "hidden": False, "raw": True}, why)]
-        why = "keep the layers in nn.ModuleList, so that model.parameters() holds them" if hidden else (
-            "give all parameters of the model to the optimizer"
-        )  # fmt: skip
+        why = "give all parameters of the model to the optimizer"
+        if hidden:
+            kind = "nn.Parameter" if _plain(listed) else "nn.ModuleList"
+            why = f"keep what is to be trained in {kind}, so that model.parameters() holds it"
         return [Prescription(self.name, {"parameters": listed, "hidden": hidden}, why)]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
@@ -72,9 +73,16 @@ class Register:
         listed = layers.listed(args["parameters"])
         if args.get("twice"):
             return f"Two optimizers hold the same parameters. Give the second one those that none holds: {listed}."
+        if args["hidden"] and _plain(args["parameters"]):
+            return f"self.{args['parameters'][0]} = nn.Parameter(…)  # instead of a plain tensor"
         if args["hidden"]:
             owner = args["parameters"][0].partition("[")[0]
             return f"self.{owner} = nn.ModuleList(…)  # instead of a plain list; it holds {listed}"
         if args.get("raw"):
             return f"Make the optimizer with the tensors that the loss depends on: {listed}."
         return f"Make the optimizer after the model, with all of its parameters; missing are {listed}."
+
+
+def _plain(names: list[str]) -> bool:
+    """Whether these are tensors by themselves, not those of modules in a list."""
+    return not any("]." in name for name in names)
