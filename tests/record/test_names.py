@@ -154,3 +154,31 @@ def test_lazy_proxies_are_left_alone() -> None:
     assert found["model"] is model
     assert name is None
     assert isinstance(proxy, Proxy)
+
+
+class Layer:
+    """A layer as courses write it."""
+
+    def __init__(self) -> None:
+        self.W = torch.zeros(2, 2, requires_grad=True)
+        self.owner: object = None
+
+    def name(self) -> str | None:
+        return names.variable_name(self.W)
+
+
+class Network:
+    """Holds layers, each of which knows the network."""
+
+    def __init__(self) -> None:
+        self.layers = {"in": [Layer(), Layer()]}
+        self.layers["in"][0].owner = self
+
+
+def test_ways_to_tensors_inside_objects() -> None:
+    network = Network()
+    way = "network.layers['in'][1].W"
+    assert names.variable_name(network.layers["in"][1].W) == network.layers["in"][1].name() == way
+    assert names.find_tensor(way) is network.layers["in"][1].W
+    assert names.find_tensor("network.layers['in'][2].W") is None
+    assert Layer().name() == "self.W"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -284,7 +284,19 @@ def test_a_linear_model_written_out() -> None:
         assert seen["kind"] == "mse"
         assert seen["prediction"]["mean"] == pytest.approx((x @ w + b).mean().item())
         assert seen["target"]["max"] == pytest.approx(y.max().item())
-    assert sight(((b + w[0] * x[:, 0] - y) ** 2).mean())["kind"] is None  # no product with a matrix
+    assert sight(((b + torch.erf(w[0]) * x[:, 0] - y) ** 2).mean())["kind"] is None  # no operation that is known
+
+
+@pytest.mark.parametrize(
+    "parts", [lambda p: (p[0], p[1]), lambda p: p, lambda p: p.unbind(-1), lambda p: (p.view(2, 1)[0, 0], p[-1])]
+)
+def test_a_curve_of_the_entries_of_a_vector(parts: Callable[[Tensor], Sequence[Tensor]]) -> None:
+    x, y, p = random(6), random(6), random(2).requires_grad_()
+    a, b = parts(p)
+    seen = sight(((a * torch.exp(b * x) - y) ** 2).mean())
+    assert seen["kind"] == "mse"
+    assert seen["prediction"]["mean"] == pytest.approx((p[0] * torch.exp(p[1] * x)).mean().item())
+    assert seen["target"]["max"] == pytest.approx(y.max().item())
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from torch import Tensor
 from fallline.record import graph as autograd
 from fallline.record.measure import EXACT, centred, real, to_floats
 
+NEAR = 100  # operations before a layer in which parameters are looked for
 SPECTRUM = 64  # features up to which all eigenvalues of their second moments are taken
 
 
@@ -20,7 +21,7 @@ def inputs(graph: autograd.Graph) -> Iterator[tuple[autograd.Call, dict[str, Any
     """Every layer that data flows into, with what :func:`features` says of the data, and if samples are its columns."""
     for call in graph.calls:
         data = call.input() if not call.sources and call.kind != "rnn" else None
-        if data is not None and data.numel() and data.ndim >= 2 and not _trained(data):
+        if data is not None and data.numel() and data.ndim >= 2 and not _trained(data) and not _made(call):
             yield call, features(data, call.kind) | {"columns": call.channel == -2}
 
 
@@ -50,6 +51,20 @@ def _trained(data: Tensor) -> bool:
     """Whether it is a parameter, or a view of one, as the factors of a matrix are."""
     origin = data._base if data._base is not None else data
     return origin.is_leaf and origin.requires_grad
+
+
+def _made(call: autograd.Call) -> bool:
+    """Whether it is computed of several parameters, as where a tensor is written by three factors."""
+    frontier = [call.node.next_functions[place][0] for place in call.data]
+    seen, leaves = set(frontier), set[int]()
+    while frontier and len(seen) < NEAR:
+        node = frontier.pop()
+        leaf = getattr(node, "variable", None)
+        leaves |= {id(leaf)} if leaf is not None else set()
+        before = [source for source, _ in node.next_functions if source is not None and source not in seen]
+        seen.update(before)
+        frontier += before
+    return len(leaves) > 1
 
 
 def features(data: Tensor, kind: str) -> dict[str, Any]:

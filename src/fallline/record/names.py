@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 from fallline.record.calls import PLACE, Listener
 
 FRAME_LIMIT = 30  # callers looked at above the one that called backward
+DEPTH = 4  # lists, dicts and objects within each other in which a tensor is looked for
+MOST = 1000  # entries of a list or dict, and things in a variable, that are looked into
+PART = re.compile(r"^[^.\[]+|\.[^.\[]+|\[[^\]]*\]")  # of a way from a variable to a tensor
 HOLDERS = 3  # references to a frame's variables when nobody else holds them: the frame, ours, getrefcount's
 
 
@@ -132,20 +136,42 @@ def _unregistered(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def variable_name(tensor: Tensor) -> str | None:
-    """The variable of the calling program that holds this very tensor."""
-    for variables in caller_variables():
-        for name, value in list(variables.items()):
-            if value is tensor:
-                return name
-            if issubclass(type(value), (list, tuple)) and len(value) < 1000:
-                for position, inner in enumerate(value):
-                    if inner is tensor:
-                        return f"{name}[{position}]"
-            elif type(value) is dict and len(value) < 1000:
-                for key, inner in list(value.items()):
-                    if inner is tensor:
-                        return f"{name}[{key!r}]"
-    return None
+    """The way to this tensor from a variable of the calling program: ``w1``, ``params[0]``, ``net.layers[2].W``."""
+    own = None  # from inside an object, for which there may be a better name further out
+    for depth in (1, DEPTH):
+        for variables in caller_variables():
+            for name, value in list(variables.items()):
+                if not name.isidentifier():  # as those that pytest makes
+                    continue
+                way = next((way for way, held in _within(name, value, depth) if held is tensor), None)
+                if way is not None and name != "self":
+                    return way
+                own = own or way
+    return own
+
+
+def _within(name: str, value: Any, depth: int) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that a variable holds in lists, dicts and objects of the program's own, with the ways to them."""
+    level, seen = [(name, value)], set[int]()
+    for deeper in range(depth, -1, -1):
+        inside: list[tuple[str, Any]] = []
+        for way, held in level:
+            if issubclass(type(held), Tensor):
+                yield way, held
+            elif deeper and id(held) not in seen and len(seen) < MOST:
+                seen.add(id(held))
+                inside += _parts(way, held)
+        level = inside
+
+
+def _parts(way: str, value: Any) -> list[tuple[str, Any]]:
+    if issubclass(type(value), (list, tuple)):
+        return [(f"{way}[{place}]", inner) for place, inner in enumerate(value)] if len(value) < MOST else []
+    if type(value) is dict:
+        return [(f"{way}[{key!r}]", inner) for key, inner in list(value.items())] if len(value) < MOST else []
+    if is_module(value) or not _may_hold_modules(value):
+        return []
+    return [(f"{way}.{key}", inner) for key, inner in list(object.__getattribute__(value, "__dict__").items())]
 
 
 def find_parameters(wanted: Sequence[str], deep: bool = True) -> dict[str, Tensor]:
@@ -179,13 +205,12 @@ def _hidden(root: nn.Module, name: str) -> Tensor:
 
 
 def find_tensor(name: str, leaf: bool = False) -> Tensor | None:
-    """A plain tensor by the name of its variable, ``w1`` or ``params[0]``; ``leaf``: none that was computed."""
-    base, bracket, index = name.partition("[")
+    """A plain tensor by its name, as :func:`variable_name` gives it; ``leaf``: none that was computed."""
     for variables in caller_variables():
-        value = variables.get(base)
-        if bracket and isinstance(value, (list, tuple, dict)):
-            items = value.items() if isinstance(value, dict) else enumerate(value)
-            value = next((inner for key, inner in items if f"{key!r}]" == index), None)
+        steps = PART.findall(name)
+        value = variables.get(steps[0]) if steps else None
+        for step in steps[1:]:
+            value = next((inner for way, inner in _parts("", value) if way == step), None)
         if isinstance(value, Tensor) and (value.is_leaf or not leaf):
             return value
     return None

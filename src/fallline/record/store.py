@@ -130,8 +130,9 @@ class Store:
             self.put("meta", (key, json.dumps(value)))
 
     def event(self, step: int, kind: str, **detail: Any) -> None:
-        """Add an event with its details."""
+        """Add an event with its details; it may be the only row for a while."""
         self.put("events", (step, kind, json.dumps(detail)))
+        self.tick()
 
     @property
     def due(self) -> bool:

@@ -17,11 +17,18 @@ OPERATIONS: dict[str, tuple[int, Callable[..., Tensor]]] = {  # by how many inpu
     "add": (2, torch.add), "sub": (2, torch.sub), "mul": (2, torch.mul), "div": (2, torch.div), "pow": (1, torch.pow),
     "sin": (1, torch.sin), "cos": (1, torch.cos), "log": (1, torch.log), "abs": (1, torch.abs), "neg": (1, torch.neg),
 }  # fmt: skip
+PARTS: dict[str, Callable[[Tensor, Any, int], Tensor]] = {  # of what was put out before
+    "select": lambda whole, node, _: whole.select(autograd.signed(node._saved_dim), autograd.signed(node._saved_index)),
+    "unbind": lambda whole, node, number: whole.unbind(autograd.signed(node._saved_dim))[number],
+}
 DEPTH = 12  # of the operations that are evaluated again, from the last one back
 
 
-def output(graph: autograd.Graph, node: autograd.Node | None, depth: int = DEPTH) -> Tensor | None:
-    """The value that an operation put out, or None where the graph does not hold enough to tell."""
+def output(graph: autograd.Graph, node: autograd.Node | None, depth: int = DEPTH, number: int = 0) -> Tensor | None:
+    """The value that an operation put out, or None where the graph does not hold enough to tell.
+
+    ``number``: which of several, as of the entries of a vector.
+    """
     if node is None:
         return None
     if isinstance(result := autograd.saved(node, "_saved_result"), Tensor):
@@ -32,6 +39,9 @@ def output(graph: autograd.Graph, node: autograd.Node | None, depth: int = DEPTH
     leaf = getattr(node, "variable", None)
     if isinstance(leaf, Tensor):
         return leaf.detach()
+    if depth and autograd.op_name(node) in PARTS:
+        whole = output(graph, node.next_functions[0][0], depth - 1)
+        return None if whole is None else PARTS[autograd.op_name(node)](whole, node, number)
     return _evaluated(graph, node, depth) if depth else None
 
 
@@ -55,7 +65,10 @@ def _side(graph: autograd.Graph, node: autograd.Node, place: int, depth: int) ->
     held = autograd.saved(node, "_saved_other" if place else "_saved_self")
     if held is not None:
         return held.detach() if isinstance(held, Tensor) else held
-    return output(graph, node.next_functions[place][0], depth - 1) if place < len(node.next_functions) else None
+    if place >= len(node.next_functions):
+        return None
+    source, number = node.next_functions[place]
+    return output(graph, source, depth - 1, number)
 
 
 def _viewed(inner: Tensor, node: autograd.Node, name: str) -> Tensor | None:

@@ -66,7 +66,12 @@ class Clinic:
         return results
 
     def pairs(self, comparisons: Sequence[Comparison]) -> list[Comparison]:
-        """Add to the best what is proposed for what it leaves behind, and combine the best two by two."""
+        """Add to the best what is proposed for what it leaves behind, and combine the best two by two.
+
+        Nothing where one of them leaves nothing to gain.
+        """
+        if any(self.enough(c) or (c.healthy and self.held(c)) for c in comparisons):
+            return []
         best = sorted((c for c in comparisons if math.isfinite(c.after)), key=lambda c: c.rest)
         if not best:
             return []
@@ -119,7 +124,11 @@ class Clinic:
 
     def enough(self, compared: Comparison) -> bool:
         """It leaves nothing to gain, and did not fail with another seed."""
-        return compared.enough and all(c.better for c in self._repeated(compared.trial.remedies))
+        return compared.enough and self.held(compared)
+
+    def held(self, compared: Comparison) -> bool:
+        """It did not fail with another seed."""
+        return all(c.better for c in self._repeated(compared.trial.remedies))
 
     def _repeated(self, remedies: tuple[Prescription, ...]) -> list[Comparison]:
         return [c for c in self.again if c.trial.remedies == remedies]

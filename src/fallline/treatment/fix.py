@@ -70,12 +70,12 @@ def fix(
                 program, root, limits, untreated, pool, ward, workers, progress, applied and limits.updates is None
             )
             comparisons = clinic.singles(candidates(untreated[0]))
-            if not any(c.healthy or clinic.enough(c) for c in comparisons):
-                comparisons += clinic.pairs(comparisons)
+            comparisons += clinic.pairs(comparisons)
             chosen, confirmations, written = clinic.choose(comparisons)
             if chosen is None and confirmations:  # what was better with one seed alone ended the trials too early
                 tried = [c.trial.remedies for c in comparisons]
                 further = clinic.singles([r for r in candidates(untreated[0]) if (r,) not in tried])
+                further += clinic.pairs([*comparisons, *further])
                 chosen, again, written = clinic.choose(further)
                 comparisons, confirmations = comparisons + further, confirmations + again
             if clinic.whole is not None and (chosen is None or chosen.trial is not clinic.whole[0].trial):

@@ -17,7 +17,7 @@ from fallline.treatment.remedies.initialise import clear, fill
 MODULES = {"relu": "nn.ReLU()", "leaky_relu": "nn.LeakyReLU()", "selu": "nn.SELU()", "tanh": "nn.Tanh()"}
 WEIGHTS = {
     "relu": ("kaiming", "relu"), "leaky_relu": ("kaiming", "leaky_relu"), "selu": ("lecun", "linear"),
-    "tanh": ("xavier", "tanh"),
+    "tanh": ("kaiming", "linear"),
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ class SwapActivation:
     )  # fmt: skip
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
-        """ReLU for what saturates, SELU for both, leaky ReLU for what is dead, tanh where the slope must bend."""
+        """ReLU for what saturates, SELU for both, leaky ReLU for what is dead, tanh for sigmoid or a slope to bend."""
         bends = finding.code == "no-gradient"
         # a derivative within the loss uses the layers once more
         touched = [layer for layer in (run.layers if bends else layers.hidden(run)) if layer.activation]
@@ -46,6 +46,7 @@ class SwapActivation:
             return []
         present = {layer.activation for layer in touched}
         wanted = ["leaky_relu", "selu"] if present <= {"relu"} else ["relu", "selu"]
+        wanted += ["tanh"] if present == {"sigmoid"} else []
         if finding.code in ("bad-initialisation", "non-finite") and present <= {"relu"}:
             wanted = ["selu"]
         wanted = ["tanh"] if bends else wanted
