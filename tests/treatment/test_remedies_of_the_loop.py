@@ -379,6 +379,7 @@ DOMAINS: dict[str, tuple[Loss, str]] = {
     ),
     "acos": (lambda model, x, y: torch.acos(4 * model(x)).mean(), "acos"),
     "xlogy": (lambda model, x, y: torch.xlogy(model(x), 0 * y).mean(), "xlogy"),
+    "of the data": (lambda model, x, y: (model(x) - torch.log(0 * y)).mean() + (1 / (0 * y)).mean(), "every"),
 }
 
 
@@ -416,7 +417,7 @@ def test_a_quotient_by_zero_is_zero() -> None:
     patient = Patient()
     BY_NAME["keep-domain"].apply(patient, {"operation": "div", "zero": True})
     with patient.operate():
-        quotients = [a / b, torch.div(a, b), 1 / b]
+        quotients = [a / b, torch.div(a, b), 1 / b, b**-1, b.square().rsqrt(), (b**2) ** -0.5]
         sum(quotients).sum().backward()  # type: ignore[union-attr]
     assert all(torch.equal(quotient, torch.tensor([0.0, 0.5, 0.25])) for quotient in quotients)
     for leaf in (a, b):

@@ -29,7 +29,7 @@ class Catalog:
         self._registered: list[bool] = []
         self._layers: dict[int, int] = {}  # parameter number → layer number
         self._axes: dict[int, int] = {}  # parameter number → dimension that counts units
-        self._begun: dict[int, Tensor] = {}  # parameter number → its first entries as it was met, until they moved
+        self._begun: dict[int, Tensor] = {}  # parameter number → some entries as it was met, until they moved
         self._coordinates = WeakTensorKeyDictionary()  # tensors that the program differentiates by, as in an equation
         self._optimizers: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
         self._optimizer_count = 0
@@ -80,7 +80,7 @@ class Catalog:
         self._names.append(name)
         self._registered.append(registered)
         if not registered or (isinstance(tensor, nn.Parameter) and tensor.numel() <= FEW):
-            self._begun[number] = _first(tensor).clone()
+            self._begun[number] = _some(tensor).clone()
         self.store.put(
             "parameters", (number, name, model, tensor.numel(), tensor.ndim, int(registered), int(tensor.requires_grad))
         )
@@ -143,7 +143,7 @@ class Catalog:
     def _compare(self, graph: autograd.Graph, step: int) -> None:
         """Note which of the parameters that are compared have moved since they were met."""
         held = {number: leaf for leaf in graph.leaves if (number := self.parameter(leaf)) in self._begun}
-        apart = measure.to_floats([(_first(leaf) - self._begun[number]).abs().sum() for number, leaf in held.items()])
+        apart = measure.to_floats([(_some(leaf) - self._begun[number]).abs().sum() for number, leaf in held.items()])
         moved = [number for number, distance in zip(held, apart, strict=True) if distance != 0]
         for number in moved:
             del self._begun[number]
@@ -220,8 +220,10 @@ class Catalog:
             self.store.put("optimizers", row)
 
 
-def _first(tensor: Tensor) -> Tensor:
-    return tensor.detach().reshape(-1)[:FEW]
+def _some(tensor: Tensor) -> Tensor:
+    """At most so many entries from all over it."""
+    flat = tensor.detach().reshape(-1)
+    return flat[:: max(1, -(-len(flat) // FEW))]
 
 
 def _returns(call: autograd.Call, depth: int = 3) -> bool:

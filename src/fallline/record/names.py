@@ -113,6 +113,7 @@ def named_leaves(roots: Mapping[str, nn.Module]) -> dict[int, tuple[str, str, bo
             for name, parameter in module._parameters.items():
                 if parameter is not None:
                     names.setdefault(id(parameter), (root_name, prefix + name, True))
+    for root_name, root in roots.items():
         for path, module in root.named_modules():
             prefix = f"{path}." if path else ""
             for name, parameter in _unregistered(module):

@@ -9,12 +9,14 @@ import libcst as cst
 from fallline.record.run import Run
 from fallline.treatment.edits.arguments import number
 from fallline.treatment.edits.script import Script, Unclear
-from fallline.treatment.remedies.keep_domain import DIVISIONS, HUGE, MASKS, clamp
+from fallline.treatment.remedies.keep_domain import DIVISIONS, EVERY, HUGE, MASKS, clamp
 
 
 def keep(script: Script, args: dict[str, Any], run: Run) -> None:
     """``clamp`` around the argument of the operation, where it is written in one place."""
     operation = args["operation"]
+    if operation == EVERY:
+        raise Unclear("it is not plain which operation it is")
     if operation in DIVISIONS:
         raise Unclear("a divisor may be kept from 0 in several ways")
     if operation in MASKS:

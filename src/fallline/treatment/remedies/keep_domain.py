@@ -20,6 +20,8 @@ MOST = 80.0  # exponent below which exp is finite in float32
 HUGE = 1e9  # what stands for infinity in a mask: its product with 0 is 0, and a softmax of nothing else is uniform
 WITHIN = 1e-6  # distance from −1 and 1, beyond which acos has no value and at which it has no slope
 DIVISIONS = ("div", "reciprocal")
+EVERY = "every"  # in the place of an operation's name
+INVERSES = ("pow", "rsqrt")  # infinite at 0, where the exponent is negative
 MASKS = ("mul", "softmax", "logsoftmax")
 DOMAINS: dict[str, tuple[float | None, float | None]] = {  # of each operation in the graph, by its name there
     **dict.fromkeys(("sqrt", "rsqrt", "log", "log2", "log10", "pow"), (LEAST, None)),
@@ -56,24 +58,38 @@ class KeepDomain:
         zero = [Prescription(self.name, {"operation": "div", "zero": True}, "0 for what is divided by 0")]
         divides = data or not set(known).isdisjoint(DIVISIONS)  # data may be computed
         kept = [Prescription(self.name, {"operation": op}, f"{_bounds(op)} in {op}") for op in known]
+        if not known and not data:  # what it got besides was computed of the data
+            kept = [
+                Prescription(self.name, {"operation": EVERY}, "every logarithm, root, quotient and exp kept finite")
+            ]
         return (zero if divides else []) + kept
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """By surgery on every call of the operation; what is masked by infinity goes through several."""
+        if args["operation"] == EVERY:
+            for operation in ("div", "log", "log2", "log10", "sqrt", "exp"):
+                self.apply(patient, {"operation": operation, "zero": operation == "div"})
+            return
         together = next((ops for ops in (MASKS, DIVISIONS) if args["operation"] in ops), (args["operation"],))
-        for operation in together:
+        for operation in (*DIVISIONS, *INVERSES) if args.get("zero") else together:
             low, high = DOMAINS[operation]
             inside = functools.partial(torch.clamp, min=low, max=high)
-            if operation in DIVISIONS:
+            if args.get("zero") or operation in DIVISIONS:
                 inside = functools.partial(_from_zero, math.inf if args.get("zero") else LEAST)
             places = {"div": (1,), "xlogy": (1,), "mul": (0, 1)}.get(operation, (0,))
+            kept = _inverted if args.get("zero") and operation in INVERSES else _kept
             patient.surgery.on(
-                dict.fromkeys(CALLED.get(operation, (operation,)), functools.partial(_kept, inside, places))
+                dict.fromkeys(CALLED.get(operation, (operation,)), functools.partial(kept, inside, places))
             )
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """What to write around the argument."""
         operation = args["operation"]
+        if operation == EVERY:
+            return (
+                f"Look at what the operation gets besides the network's output: write torch.log(x.clamp(min={LEAST:g})) "
+                "for the logarithm of data that can be 0, and likewise for roots and quotients."
+            )
         if args.get("zero"):
             return "Write torch.where(b == 0, 0, a / b.where(b != 0, 1)) for a / b: 0 where b is 0, also in backward."
         if operation in DIVISIONS:
@@ -114,6 +130,12 @@ def _kept(inside: Callable[[Tensor], Tensor], places: Sequence[int], call: Call)
         return call
     changed = [_inside(inside, value) if place in places else value for place, value in enumerate(args)]
     return function, changed, kwargs
+
+
+def _inverted(inside: Callable[[Tensor], Tensor], places: Sequence[int], call: Call) -> Call:
+    function, args, _ = call
+    exponent = args[1] if function.__name__ in CALLED["pow"] and args[1:] else -0.5
+    return _kept(inside, places, call) if isinstance(exponent, (int, float)) and exponent < 0 else call
 
 
 def _inside(inside: Callable[[Tensor], Tensor], value: Any) -> Any:
