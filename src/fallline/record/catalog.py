@@ -16,7 +16,7 @@ from fallline.record import measure, names
 from fallline.record.store import Store
 
 FEW = 16  # entries of a parameter that are compared with what they were when it was met
-SEARCHES = 3  # times the whole process is searched for modules when names are missing
+SEARCHES = 3  # times the whole process is searched for modules, or all objects for tensors, when names are missing
 
 
 class Catalog:
@@ -34,7 +34,7 @@ class Catalog:
         self._optimizers: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
         self._optimizer_count = 0
         self._known: dict[str, weakref.ref[nn.Module]] = {}  # a model the program drops must be free to go
-        self._searches = 0
+        self._searches = self._fruitless = 0
         self._models: dict[str, int] = {}
         self._has_hand = False
 
@@ -49,7 +49,7 @@ class Catalog:
         entry = self._parameters.get(id(tensor))
         if entry is not None and entry[0]() is tensor:
             return entry[1]
-        return self._add(tensor, names.named_leaves(self._roots([tensor])))
+        return self._add(tensor, self._leaves([tensor]))
 
     def name_of(self, tensor: Tensor | None) -> str:
         """The name of a parameter, or an empty string."""
@@ -67,11 +67,8 @@ class Catalog:
         model, name, registered = known.get(id(tensor), ("", "", True))
         if not registered and tensor in self._coordinates:
             model, name, registered = "", "", True
-        if not name:
-            name = names.variable_name(tensor) or ""
-            stale = self._reborn(tensor, name)
-            if stale is not None:
-                return stale
+        if not model and (stale := self._reborn(tensor, name)) is not None:
+            return stale
         number = len(self._names)
         name = name or f"parameter {number} {tuple(tensor.shape)}"
         if model and sum(module is None or _has_parameters(module) for module in self._modules()) > 1:
@@ -94,6 +91,14 @@ class Catalog:
                 self._parameters[id(tensor)] = (weakref.ref(tensor), number)
                 return number
         return None
+
+    def _leaves(self, tensors: list[Tensor]) -> dict[int, tuple[str, str, bool]]:
+        """Model, name and whether it is registered, of all that is known of the models and of these tensors, by id."""
+        known = names.named_leaves(self._roots(tensors))
+        missing = [tensor for tensor in tensors if id(tensor) not in known]
+        found = names.variable_names(missing, deep=self._fruitless < SEARCHES) if missing else {}
+        self._fruitless += len(found) < len(missing)
+        return known | {key: ("", name, True) for key, name in found.items()}
 
     def _roots(self, tensors: list[Tensor]) -> dict[str, nn.Module]:
         """The root modules, searched for again where a tensor belongs to none of the known ones."""
@@ -128,10 +133,9 @@ class Catalog:
         """Meet the parameters and layers of a graph."""
         new = [leaf for leaf in graph.leaves if not self._met(leaf)]
         if new:
-            roots = self._roots(new)
-            known = names.named_leaves(roots)
+            known, roots = self._leaves(new), self._alive()
             used = {known[id(leaf)][0] for leaf in graph.leaves if id(leaf) in known}
-            for name in sorted(used - set(self._models)):
+            for name in sorted((used & set(roots)) - set(self._models)):
                 self._add_model(name, roots[name])
             for leaf in new:
                 self._add(leaf, known)
@@ -204,7 +208,7 @@ class Catalog:
         number = self._optimizer_count
         self._optimizers[id(optimizer)] = (weakref.ref(optimizer), number)
         tensors = [p for group in optimizer.param_groups for p in group["params"]]
-        known = names.named_leaves(self._roots(tensors))
+        known = self._leaves(tensors)
         parameters = [self.parameter(p) if self._met(p) else self._add(p, known) for p in tensors]
         settings = {k: v for k, v in optimizer.param_groups[0].items() if isinstance(v, (int, float, tuple, bool))}
         settings["groups"] = len(optimizer.param_groups)

@@ -16,7 +16,7 @@ from fallline.record.calls import PLACE, Listener
 
 FRAME_LIMIT = 30  # callers looked at above the one that called backward
 DEPTH = 4  # lists, dicts and objects within each other in which a tensor is looked for
-MOST = 1000  # entries of a list or dict, and things in a variable, that are looked into
+MOST = 1000  # entries of a list or dict, and lists, dicts and objects, that are looked into
 PART = re.compile(r"^[^.\[]+|\.[^.\[]+|\[[^\]]*\]")  # of a way from a variable to a tensor
 HOLDERS = 3  # references to a frame's variables when nobody else holds them: the frame, ours, getrefcount's
 
@@ -86,6 +86,14 @@ def _may_hold_modules(value: object) -> bool:
         return False
 
 
+def _is_own(value: object) -> bool:
+    """Whether this is an object of a class that the program defines itself, not one of a package's."""
+    module = sys.modules.get(type(value).__module__)
+    package = type(value).__module__.partition(".")[0]
+    file = getattr(module, "__file__", None) or ""
+    return package not in sys.stdlib_module_names and "-packages" not in file and _may_hold_modules(value)
+
+
 def _roots(found: dict[str, nn.Module]) -> dict[str, nn.Module]:
     """Drop what is part of another one, and second names of the same."""
     inner = {id(child) for module in found.values() for child in module.modules() if child is not module}
@@ -138,29 +146,39 @@ def _unregistered(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 def variable_name(tensor: Tensor) -> str | None:
     """The way to this tensor from a variable of the calling program: ``w1``, ``params[0]``, ``net.layers[2].W``."""
-    own = None  # from inside an object, for which there may be a better name further out
-    for depth in (1, DEPTH):
-        for variables in caller_variables():
+    return variable_names([tensor]).get(id(tensor))
+
+
+def variable_names(tensors: Sequence[Tensor], deep: bool = True) -> dict[int, str]:
+    """The ways to these tensors, by their ids, for those that are found.
+
+    ``deep``: look also inside the objects that objects hold, which takes longer.
+    """
+    wanted = {id(tensor) for tensor in tensors}
+    ways: dict[int, str] = {}
+    own: dict[int, str] = {}  # from inside an object, for which there may be a better name further out
+    for depth in (1, DEPTH)[: 1 + deep]:
+        seen = set[int]()
+        for variables in caller_variables() if wanted - set(ways) else ():
             for name, value in list(variables.items()):
-                if not name.isidentifier():  # as those that pytest makes
-                    continue
-                way = next((way for way, held in _within(name, value, depth) if held is tensor), None)
-                if way is not None and name != "self":
-                    return way
-                own = own or way
-    return own
+                found = own if name == "self" else ways
+                for way, held in _within(name, value, depth, seen) if name.isidentifier() else ():  # pytest has others
+                    if id(held) in wanted:
+                        found.setdefault(id(held), way)
+    return own | ways
 
 
-def _within(name: str, value: Any, depth: int) -> Iterator[tuple[str, Tensor]]:
+def _within(name: str, value: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
     """The tensors that a variable holds in lists, dicts and objects of the program's own, with the ways to them."""
-    level, seen = [(name, value)], set[int]()
+    level = [(name, value)]
+    inner = set[int]() if name == "self" else seen  # what an object holds may have a name from outside, too
     for deeper in range(depth, -1, -1):
         inside: list[tuple[str, Any]] = []
         for way, held in level:
             if issubclass(type(held), Tensor):
                 yield way, held
-            elif deeper and id(held) not in seen and len(seen) < MOST:
-                seen.add(id(held))
+            elif deeper and id(held) not in inner and len(inner) < MOST:
+                inner.add(id(held))
                 inside += _parts(way, held)
         level = inside
 
@@ -170,7 +188,7 @@ def _parts(way: str, value: Any) -> list[tuple[str, Any]]:
         return [(f"{way}[{place}]", inner) for place, inner in enumerate(value)] if len(value) < MOST else []
     if type(value) is dict:
         return [(f"{way}[{key!r}]", inner) for key, inner in list(value.items())] if len(value) < MOST else []
-    if is_module(value) or not _may_hold_modules(value):
+    if is_module(value) or not _is_own(value):
         return []
     return [(f"{way}.{key}", inner) for key, inner in list(object.__getattribute__(value, "__dict__").items())]
 

@@ -37,6 +37,21 @@ CALLED = {  # where it is not the operation's own name
     "reciprocal": ("reciprocal", "__rdiv__"), "mul": ("mul", "__mul__", "__rmul__"),
     "logsoftmax": ("log_softmax",),
 }  # fmt: skip
+WORDS = {  # what to write, where it is not a clamp of the operation's argument
+    EVERY: "Look at what the operation gets besides the network's output: write torch.log(x.clamp(min="
+    f"{LEAST:g})) for the logarithm of data that can be 0, and likewise for roots and quotients.",
+    "zero": "Write torch.where(b == 0, 0, a / b.where(b != 0, 1)) for a / b: 0 where b is 0, also in backward.",
+    **dict.fromkeys(
+        DIVISIONS, f"Write a / b.clamp(min={LEAST:g}) for a / b where b can be 0, or mask before dividing."
+    ),
+    "xlogy": f"a log b is infinite where b is 0 and a is not: write torch.xlogy(a, b.clamp(min={LEAST:g})), or "
+    f"log_prob(y.clamp({WITHIN:g}, 1 - {WITHIN:g})) where it stands in a distribution.",
+    "pow": f"Write x.clamp(min={LEAST:g}) ** p for x ** p.",
+    **dict.fromkeys(
+        MASKS,
+        f"0 times infinity is NaN: write {HUGE:g} for float('inf') in the mask, or torch.xlogy(t, t) for t * log(t).",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -85,27 +100,8 @@ class KeepDomain:
     def change(self, args: dict[str, Any], run: Run) -> str:
         """What to write around the argument."""
         operation = args["operation"]
-        if operation == EVERY:
-            return (
-                f"Look at what the operation gets besides the network's output: write torch.log(x.clamp(min={LEAST:g})) "
-                "for the logarithm of data that can be 0, and likewise for roots and quotients."
-            )
-        if args.get("zero"):
-            return "Write torch.where(b == 0, 0, a / b.where(b != 0, 1)) for a / b: 0 where b is 0, also in backward."
-        if operation in DIVISIONS:
-            return f"Write a / b.clamp(min={LEAST:g}) for a / b where b can be 0, or mask before dividing."
-        if operation == "xlogy":
-            values = f"log_prob(y.clamp({WITHIN:g}, 1 - {WITHIN:g}))"
-            return (
-                f"a log b is infinite where b is 0 and a is not: write torch.xlogy(a, b.clamp(min={LEAST:g})), or "
-                f"{values} where it stands in a distribution."
-            )
-        if operation == "pow":
-            return f"Write x.clamp(min={LEAST:g}) ** p for x ** p."
-        if operation in MASKS:
-            inf = f"{HUGE:g} for float('inf') in the mask"
-            return f"0 times infinity is NaN: write {inf}, or torch.xlogy(t, t) for t * log(t)."
-        return f"Write torch.{operation}(x{clamp(operation)}) for torch.{operation}(x)."
+        written = WORDS["zero" if args.get("zero") else operation] if operation in WORDS else ""
+        return written or f"Write torch.{operation}(x{clamp(operation)}) for torch.{operation}(x)."
 
 
 def _bounds(operation: str) -> str:
