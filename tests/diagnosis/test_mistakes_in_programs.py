@@ -516,6 +516,24 @@ def plain_tensor(right: bool, by_hand: bool = False) -> None:
                 model.codes.grad = None
 
 
+class Plain(nn.Module):
+    """A layer as a beginner writes it."""
+
+    def __init__(self, inputs: int, outputs: int, right: bool) -> None:
+        super().__init__()
+        weight = torch.randn(inputs, outputs) / inputs**0.5
+        self.W = nn.Parameter(weight) if right else weight
+        self.b = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(x @ self.W + self.b)
+
+
+def plain_weights(right: bool) -> None:
+    x = rows()
+    train(nn.Sequential(Plain(6, 4, right), Plain(4, 4, right), nn.Linear(4, 1)), x, (x[:, :1] * x[:, 1:2]).sin(), F.mse_loss)
+
+
 def apart(right: bool) -> None:
     model = net(2)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
@@ -574,6 +592,7 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     ),
     "a coefficient left out": (coefficient, "no-gradient", "parameters that no optimizer knows"),
     "a plain tensor": (plain_tensor, "no-gradient", "parameters that no optimizer knows"),
+    "weights as plain tensors": (plain_weights, "no-gradient", "weights that are no parameters"),
     "targets far apart": (apart, "unscaled-data", "one target outweighs another"),
     "labels of 1 and 2": (labels_from_one, "output-mismatch", "binary cross entropy on targets from 1 to 2"),
     "raw targets in one of two losses": (two_losses, "unscaled-data", "targets are not scaled"),

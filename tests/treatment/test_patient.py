@@ -184,6 +184,30 @@ def test_plain_tensors_start_anew_before_they_are_used() -> None:
     torch.testing.assert_close(recurrence.grad, 2 * x.T @ x)
 
 
+class Plain(nn.Module):
+    """Its weight is no parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.ones(4, 2).double()
+        self.bias = nn.Parameter(torch.zeros(2).double())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight + self.bias
+
+
+def test_plain_weights_are_trained() -> None:
+    model, (x, y) = Plain(), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    patient = Patient()
+    BY_NAME["register-parameters"].apply(patient, {"parameters": ["weight"], "hidden": True, "plain": True})
+    with patient.operate():
+        F.mse_loss(model(x), y).backward()
+        optimizer.step()
+    assert model.weight.grad is None  # cleared after the step
+    assert not torch.equal(model.weight.detach(), torch.ones(4, 2).double())
+
+
 def test_zero_grad_after_every_step() -> None:
     model, (x, y) = network(nn.Tanh()), data()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

@@ -18,6 +18,7 @@ FRAME_LIMIT = 30  # callers looked at above the one that called backward
 DEPTH = 4  # lists, dicts and objects within each other in which a tensor is looked for
 MOST = 1000  # entries of a list or dict, and lists, dicts and objects, that are looked into
 PART = re.compile(r"^[^.\[]+|\.[^.\[]+|\[[^\]]*\]")  # of a way from a variable to a tensor
+WEIGHT = re.compile(r"(w|weights?)(_?\w{1,2})?", re.IGNORECASE)
 HOLDERS = 3  # references to a frame's variables when nobody else holds them: the frame, ours, getrefcount's
 
 
@@ -127,6 +128,18 @@ def named_leaves(roots: Mapping[str, nn.Module]) -> dict[int, tuple[str, str, bo
             for name, parameter in _unregistered(module):
                 names.setdefault(id(parameter), (root_name, prefix + name, False))
     return names
+
+
+def plain_weights(module: nn.Module) -> dict[str, Tensor]:
+    """The matrices that a module calls its weights, and that are no parameters, beside a bias that is one."""
+    own = [parameter for parameter in module._parameters.values() if parameter is not None]
+    if not own or any(parameter.ndim > 1 for parameter in own):
+        return {}
+    return {
+        name: value for name, value in vars(module).items()
+        if WEIGHT.fullmatch(name) and issubclass(type(value), Tensor) and value.ndim > 1
+        and value.is_floating_point() and value.is_leaf and not value.requires_grad
+    }  # fmt: skip
 
 
 def _unregistered(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -30,7 +30,7 @@ class NoGradient:
         if not len(run.steps) and not run.events:
             raise NotApplicable("no update was recorded")
         looks = (
-            self._cut, self._penalty, self._hidden, self._made_anew, self._left_out, self._stranded, self._single,
+            self._cut, self._penalty, self._hidden, self._no_parameter, self._made_anew, self._left_out, self._stranded, self._single,
             self._frozen, self._nothing, self._cleared, self._thrown_away, self._never, self._all_zero, self._died,
             self._piecewise,
         )  # fmt: skip
@@ -118,6 +118,20 @@ class NoGradient:
             "forward pass and keeps the value it was made with; it is not moved to a device or saved with the model "
             "either.",
             tuple(names), float(len(names)),
+        )  # fmt: skip
+
+    def _no_parameter(self, run: Run) -> Finding | None:
+        """Weights that are plain tensors, beside biases that are parameters, in a training that learned little."""
+        found = [name for event in run.events_of("plain-weights") for name in event.detail["names"]]
+        if not found or not run.trainings or any(judge(t).explained >= self.part for t in run.trainings):
+            return None
+        return self._finding(
+            "weights that are no parameters",
+            f"{_some(found)} are plain tensors: they ask for no gradient, and model.parameters() does not see them. Only "
+            "the biases beside them are trained.",
+            "nn.Module registers what is an nn.Parameter. A tensor that is only assigned to an attribute is a constant: "
+            "the layer stays the random projection it was made as.",
+            tuple(found), float(len(found)), "plain",
         )  # fmt: skip
 
     def _made_anew(self, run: Run) -> Finding | None:

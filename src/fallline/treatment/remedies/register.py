@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
 from fallline.diagnosis.finding import Finding, Prescription
+from fallline.record.names import plain_weights
 from fallline.record.run import Run
 from fallline.treatment.patient import Patient
 from fallline.treatment.remedies import layers
@@ -23,6 +24,10 @@ class Register:
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """All parameters that took part and are in no optimizer; raw tensors where nothing reaches what is in one."""
+        if "plain" in finding.evidence:
+            why = "keep what is to be trained in nn.Parameter, so that model.parameters() holds it"
+            args = {"parameters": list(finding.layers), "hidden": True, "plain": True}
+            return [Prescription(self.name, args, why)]
         known = {p for o in run.optimizers for p in o.parameters}
         missing = [p for p in run.parameters if (p.model or "cut" in finding.evidence) and p.id not in known]
         if not missing or not any(o.id for o in run.optimizers):
@@ -66,6 +71,8 @@ class Register:
 
         for name in args["parameters"]:
             wait(name)
+        if args.get("plain"):
+            patient.before_forward(_trainable)
         patient.around_step(add, lambda optimizer: optimizer.zero_grad())  # a loop may clear only what it knows
 
     def change(self, args: dict[str, Any], run: Run) -> str:
@@ -81,6 +88,11 @@ class Register:
         if args.get("raw"):
             return f"Make the optimizer with the tensors that the loss depends on: {listed}."
         return f"Make the optimizer after the model, with all of its parameters; missing are {listed}."
+
+
+def _trainable(module: nn.Module) -> None:
+    for weight in plain_weights(module).values():
+        weight.requires_grad_()
 
 
 def _plain(names: list[str]) -> bool:
