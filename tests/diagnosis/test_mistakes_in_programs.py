@@ -531,7 +531,12 @@ class Plain(nn.Module):
 
 def plain_weights(right: bool) -> None:
     x = rows()
-    train(nn.Sequential(Plain(6, 4, right), Plain(4, 4, right), nn.Linear(4, 1)), x, (x[:, :1] * x[:, 1:2]).sin(), F.mse_loss)
+    train(
+        nn.Sequential(Plain(6, 4, right), Plain(4, 4, right), nn.Linear(4, 1)),
+        x,
+        (x[:, :1] * x[:, 1:2]).sin(),
+        F.mse_loss,
+    )
 
 
 def apart(right: bool) -> None:

@@ -56,6 +56,16 @@ def test_an_activation_is_swapped_wherever_it_stands(form: str) -> None:
     assert torch.equal(treated, network(nn.ReLU())(x))
 
 
+def test_a_softmax_that_is_taken_away_leaves_that_of_the_loss() -> None:
+    net, (x, _) = network(nn.Tanh()), data()
+    surgery = Surgery()
+    surgery.edit(net[4].weight).activation = ACTIVATIONS["identity"]
+    with surgery:
+        choice = torch.distributions.Categorical(logits=net(x).softmax(1))
+        chances = choice.probs
+    torch.testing.assert_close(chances, net(x).softmax(1))
+
+
 def test_data_that_asks_for_a_gradient_is_no_weight() -> None:
     net, (x, _) = network(nn.Sigmoid()), data()
     surgery = Surgery()

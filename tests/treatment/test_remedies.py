@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -125,6 +126,7 @@ def test_a_cut_that_is_mended_is_better_where_the_loss_means_nothing(record: Rec
     assert not risen.better
     assert replace(risen, contested=True).better
     assert not replace(risen, contested=True, new=("non-finite",)).better
+    assert not replace(risen, contested=True, after=math.inf).better  # it did not come to the end
 
 
 def test_enough_is_solved_or_healthy(record: Record) -> None:

@@ -171,7 +171,9 @@ class Catalog:
         parameters: list[Tensor] = list(module.parameters())
         count = sum(p.numel() for p in parameters if not isinstance(p, UninitializedParameter))
         self.store.put("models", (number, name, type(module).__name__, count))
-        plain = [f"{path}.{held}" if path else held for path, m in module.named_modules() for held in names.plain_weights(m)]
+        plain = [
+            f"{path}.{held}" if path else held for path, m in module.named_modules() for held in names.plain_weights(m)
+        ]
         if plain:
             self.store.event(0, "plain-weights", model=name, names=plain)
         if names.is_compiled(module):

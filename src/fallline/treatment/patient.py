@@ -103,10 +103,8 @@ class Surgery(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in self.calls:
             func, args, kwargs = self.calls[name]((func, args, kwargs))
-        if name in ACTIVATION_CALLS and self._current in self.edits:
-            replacement = self.edits[self._current].activation
-            if replacement is not None and args:
-                return replacement(args[0])
+        if name in ACTIVATION_CALLS and args and (replacement := self._replacement()) is not None:
+            return replacement(args[0])
         if name in DROPOUTS and self.dropout is not None and "p" in kwargs:
             kwargs = {**kwargs, "p": self.dropout}
         if self.evaluate and "training" in kwargs and not torch.is_grad_enabled() and name in (*DROPOUTS, NORM):
@@ -122,6 +120,14 @@ class Surgery(TorchFunctionMode):
         if self._fitted(args, output):
             output = func(*bias, *args, **kwargs)
         return self._after(args, output)
+
+    def _replacement(self) -> Activation | None:
+        """What stands for the activation after the layer that was used last."""
+        edit = self.edits.get(self._current) if self._current is not None else None
+        replacement = edit.activation if edit is not None else None
+        if replacement is ACTIVATIONS["identity"]:  # what follows is the loss's own
+            self._current = None
+        return replacement
 
     def _multiplies(self, name: str, args: Sequence[Any]) -> bool:
         """Whether this may be a layer to edit; plain tensors have no module that says when they are first used."""

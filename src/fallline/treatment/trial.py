@@ -31,7 +31,9 @@ SQUARES = 0.5  # of these shares for a mean of squares, of which 1 − R² is th
 MOST = 0.5  # of the updates that must be left to a remedy that leaves out some
 SOUND = 0.8  # share of the last losses that must be finite: a batch that is skipped may still give NaN
 UNSEEN = frozenset({"wrong-mode"})  # faults that may spoil the evaluation alone: a cure need not lower the loss
-PLAIN = frozenset({"no-gradient"})  # faults to be cured also where another loss pulls at the same parameters
+PLAIN = frozenset(  # faults to be cured also where the loss means nothing, as in a game or of a policy
+    {"no-gradient", "stale-gradient", "shape-mismatch", "output-mismatch"}
+)
 OTHER = frozenset({"match-loss"})  # remedies under which the loss is another one
 MORE = frozenset({"use-gradient"})  # remedies under which the same program may make more updates
 UNDERWAY = frozenset({"plateau", "learning-rate-too-low"})  # what the loss itself tells: it is not down yet
@@ -219,7 +221,8 @@ class Comparison:
             return False
         broke = self.new and not self.solved
         unseen = self.unseen and not self.new and self.gain > -CLEARLY and not UNSEEN.isdisjoint(self.cleared)
-        unseen = unseen or (self.contested and not self.new and not PLAIN.isdisjoint(self.cleared))
+        gone = self.contested and math.isfinite(self.after) and not PLAIN.isdisjoint(self.cleared)
+        unseen = unseen or (gone and not self.new)
         return (self.gain > CLEARLY and not broke) or unseen
 
     @property

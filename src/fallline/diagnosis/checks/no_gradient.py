@@ -30,9 +30,9 @@ class NoGradient:
         if not len(run.steps) and not run.events:
             raise NotApplicable("no update was recorded")
         looks = (
-            self._cut, self._penalty, self._hidden, self._no_parameter, self._made_anew, self._left_out, self._stranded, self._single,
-            self._frozen, self._nothing, self._cleared, self._thrown_away, self._never, self._all_zero, self._died,
-            self._piecewise,
+            self._cut, self._penalty, self._hidden, self._no_parameter, self._made_anew, self._left_out,
+            self._stranded, self._single, self._frozen, self._nothing, self._cleared, self._thrown_away, self._never,
+            self._all_zero, self._died, self._piecewise,
         )  # fmt: skip
         return next((finding for look in looks if (finding := look(run)) is not None), None)
 
@@ -127,10 +127,10 @@ class NoGradient:
             return None
         return self._finding(
             "weights that are no parameters",
-            f"{_some(found)} are plain tensors: they ask for no gradient, and model.parameters() does not see them. Only "
-            "the biases beside them are trained.",
-            "nn.Module registers what is an nn.Parameter. A tensor that is only assigned to an attribute is a constant: "
-            "the layer stays the random projection it was made as.",
+            f"{_some(found)} are plain tensors: they ask for no gradient, and model.parameters() does not see them. "
+            "Only the biases beside them are trained.",
+            "nn.Module registers what is an nn.Parameter. A tensor that is only assigned to an attribute is a "
+            "constant: the layer stays the random projection it was made as.",
             tuple(found), float(len(found)), "plain",
         )  # fmt: skip
 

@@ -40,7 +40,7 @@ class OutputActivation:
             return []
         seen = [s.detail for s in run.sights]
         term = int(finding.evidence.get("term", 0))  # of a sum of losses
-        sights = [s for d in seen for s in ([d] if d["kind"] is not None else d.get("terms", [])[term:])]
+        sights = [s for d in seen for s in ([d] if d["kind"] is not None else d.get("terms", [])[term:] or [d])]
         if not outputs or not sights or _logarithm(sights[0]):
             return []
         ops = [op for op in sights[0]["ops"] if op not in VIEWS]
