@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from fallline.treatment.clinic import overdone
 from fallline.treatment.prescribe import prescribe, remedies_for
 from fallline.treatment.remedies import BY_NAME, RARE, REMEDIES
 from fallline.treatment.remedies.learning_rate import LearningRate
+from fallline.treatment.remedy import failing
 from fallline.treatment.trial import SQUARES, Comparison, Trial, compare, end_loss
 
 Record = Callable[[], Any]
@@ -127,6 +129,13 @@ def test_a_cut_that_is_mended_is_better_where_the_loss_means_nothing(record: Rec
     assert replace(risen, contested=True).better
     assert not replace(risen, contested=True, new=("non-finite",)).better
     assert not replace(risen, contested=True, after=math.inf).better  # it did not come to the end
+
+
+@pytest.mark.parametrize(("steps", "number"), [((0, 191), 1), ((60, 60), 1), ((3, 59), 0), ((0, 500), None)])
+def test_a_finding_belongs_to_the_training_that_it_ends_in(steps: tuple[int, int], number: int | None) -> None:
+    spans: Any = [SimpleNamespace(steps={"step": np.arange(first, last)}) for first, last in ((0, 60), (60, 192))]
+    run: Any = SimpleNamespace(trainings=spans)
+    assert failing(replace(finding("stale-gradient"), steps=steps), run) == number
 
 
 def test_enough_is_solved_or_healthy(record: Record) -> None:

@@ -16,7 +16,7 @@ def failing(finding: Finding, run: Run) -> int | None:
     apart = len(spans) > 1 and all(a[1] < b[0] for a, b in itertools.pairwise(spans))
     if not apart or finding.steps is None:
         return None
-    at = finding.steps[0]
+    at = finding.steps[1]  # some begin with the run
     return next((number for number, (first, last) in enumerate(spans) if first <= at <= last), None)
 
 

@@ -85,12 +85,10 @@ class NoGradient:
 
     def _hidden(self, run: Run) -> Finding | None:
         outside = [p for p in run.parameters if not p.registered and not _trained(run, p.id)]
-        plain = [p for p in outside if "]." not in p.name]
-        if plain:
-            return self._plain(run, plain)
-        if not outside:
-            return None
-        names = [p.name for p in outside]
+        names = [p.name for p in outside if "]." in p.name]
+        plain = self._plain(run, [p for p in outside if p.name not in names])
+        if plain is not None or not names:
+            return plain
         owner = names[0].partition("[")[0]
         return self._finding(
             "parameters that no optimizer knows",
@@ -394,7 +392,7 @@ def _moved(run: Run, parameter: int) -> bool:
 
 
 def _ever_moved(run: Run) -> set[int]:
-    """Of the parameters whose first entries are compared."""
+    """Of the parameters of which some entries are compared."""
     return {number for event in run.events_of("moved") for number in event.detail["parameters"]}
 
 
