@@ -199,23 +199,23 @@ class Plain(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = torch.ones(4, 2).double()
+        self.w_p = torch.ones(4, 2).double()
         self.bias = nn.Parameter(torch.zeros(2).double())
 
     def forward(self, x: Tensor) -> Tensor:
-        return x @ self.weight + self.bias
+        return x @ self.w_p + self.bias
 
 
 def test_plain_weights_are_trained() -> None:
     model, (x, y) = Plain(), data()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     patient = Patient()
-    BY_NAME["register-parameters"].apply(patient, {"parameters": ["weight"], "hidden": True, "plain": True})
+    BY_NAME["register-parameters"].apply(patient, {"parameters": ["w_p"], "hidden": True, "plain": True})
     with patient.operate():
         F.mse_loss(model(x), y).backward()
         optimizer.step()
-    assert model.weight.grad is None  # cleared after the step
-    assert not torch.equal(model.weight.detach(), torch.ones(4, 2).double())
+    assert model.w_p.grad is None  # cleared after the step
+    assert not torch.equal(model.w_p.detach(), torch.ones(4, 2).double())
 
 
 def test_zero_grad_after_every_step() -> None:

@@ -235,6 +235,17 @@ def test_group_norm_takes_the_place_of_batch_norm(norm: Any) -> None:
     assert torch.equal(out, F.group_norm(x, 1, norm.weight, norm.bias, norm.eps))
 
 
+def test_single_samples_are_normalised_together() -> None:
+    """Statistics that begin as the mean over all samples so far, those of which a batch would consist."""
+    norm, x = nn.BatchNorm2d(3).double(), 5 + normal(20, 3, 4, 4) * torch.linspace(1, 3, 20).view(20, 1, 1, 1)
+    with under("mode", {"set": "running"}):
+        outs = [norm(x[i : i + 1]) for i in range(20)]
+    torch.testing.assert_close(norm.running_mean, x.mean((0, 2, 3)))
+    torch.testing.assert_close(norm.running_var, x.var((0, 2, 3), unbiased=False))
+    torch.testing.assert_close(outs[-1], norm.eval()(x[-1:]))
+    assert float(outs[-1].detach().std()) > 1.2  # it keeps what tells it from the others
+
+
 def test_nothing_takes_the_place_of_batch_norm() -> None:
     norm, x = nn.BatchNorm1d(6), normal(1, 6)
     with under("mode", {"set": "none"}):
@@ -279,7 +290,7 @@ def drops(x: Tensor, y: Tensor, *middle: nn.Module) -> Callable[[], object]:
     [
         (nn.Dropout(0.9), {"signal_to_noise": 0.1}, ["dropout"], "nn.Dropout(0.1)"),
         (nn.BatchNorm1d(32), {"values": 2.0}, ["group", "none"], "nn.GroupNorm(1, channels)"),
-        (nn.BatchNorm1d(32), {"values": 48.0, "samples": 1.0}, ["none", "group"], "nn.Identity()"),
+        (nn.BatchNorm1d(32), {"values": 48.0, "samples": 1.0}, ["none", "running", "group"], "nn.Identity()"),
         (nn.BatchNorm1d(32).eval(), {"layers": 1.0}, ["train"], "model.train()"),
         (nn.BatchNorm1d(32, momentum=0.0), {"layers": 1.0}, ["momentum"], "momentum=0.1"),
         (nn.Dropout(0.5), {"distance": 0.7, "told": 0.0}, ["eval"], "model.eval()"),

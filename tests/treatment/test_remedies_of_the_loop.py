@@ -479,6 +479,10 @@ LOGARITHMS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tenso
         lambda z: torch.logaddexp(F.log_softmax(z, 1), torch.tensor(math.log(1e-4)).to(z)),
     ),
     "at least": (lambda z: z.softmax(1).clamp(min=1e-6).log(), lambda z: F.log_softmax(z, 1).clamp(min=math.log(1e-6))),
+    "at most": (
+        lambda z: z.softmax(1).clamp(1e-6, 0.5).log(),
+        lambda z: F.log_softmax(z, 1).clamp(math.log(1e-6), math.log(0.5)),
+    ),
     "of parts": (
         lambda z: torch.log(z.softmax(1) * torch.exp(-(z**2))),
         lambda z: F.log_softmax(z, 1) - z**2,

@@ -26,6 +26,7 @@ Activation = Callable[[Tensor], Tensor]
 Call = tuple[Callable[..., Any], Sequence[Any], dict[str, Any]]  # a function with its arguments
 Change = Callable[[Call], Call]
 
+BATCH = 32  # samples that stand for a batch, where batch norm gets them one by one
 FLOOR = 1e-6  # which softplus keeps above 0, also where it underflows
 ACTIVATIONS: dict[str, Activation] = {
     "relu": torch.nn.functional.relu,
@@ -74,7 +75,8 @@ class Surgery(TorchFunctionMode):
         self.edits: dict[int, Edit] = {}
         self.calls: dict[str, Change] = {}  # what becomes of calls of a function, by its name
         self.dropout: float | None = None  # share that every dropout drops, instead of the program's own
-        self.norm = ""  # instead of batch norm: "group", or "none"
+        self.norm = ""  # instead of batch norm: "group", "none", or "running" statistics
+        self._normalised = WeakTensorKeyDictionary()  # by the running mean of a batch norm: how often it was used
         self.resting = False  # while an optimizer steps
         self.evaluate = False  # without gradients no dropout, and batch norm by its running statistics
         self.begin: Callable[[], None] | None = None  # called once, before a weight is used for the first time
@@ -110,8 +112,7 @@ class Surgery(TorchFunctionMode):
         if self.evaluate and "training" in kwargs and not torch.is_grad_enabled() and name in (*DROPOUTS, NORM):
             kwargs = {**kwargs, "training": False}
         if name == NORM and self.norm and len(args) >= 1 and "weight" in kwargs:
-            grouped = functools.partial(torch.nn.functional.group_norm, args[0], 1)
-            return grouped(kwargs["weight"], kwargs["bias"], kwargs["eps"]) if self.norm == "group" else args[0]
+            return self._other_norm(func, args, kwargs)
         if not self._multiplies(name, args):
             return func(*args, **kwargs)
         bias, args = (args[:1], args[1:]) if name == "addmm" else ((), args)  # its bias comes first
@@ -120,6 +121,25 @@ class Surgery(TorchFunctionMode):
         if self._fitted(args, output):
             output = func(*bias, *args, **kwargs)
         return self._after(args, output)
+
+    def _other_norm(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """What stands for batch norm."""
+        if self.norm == "none":
+            return args[0]
+        if self.norm == "group":
+            return torch.nn.functional.group_norm(args[0], 1, kwargs["weight"], kwargs["bias"], kwargs["eps"])
+        if not kwargs["training"] or args[1] is None:
+            return func(*args, **kwargs)
+        data, mean, variance = args[:3]
+        others = [d for d in range(data.ndim) if d != 1]
+        uses = self._normalised[mean] = self._normalised.get(mean, 0) + 1  # type: ignore[no-untyped-call]
+        share = max(1 / BATCH, 1 / uses)
+        with torch.no_grad():
+            apart = data.mean(others) - mean
+            mean.add_(share * apart)
+            spread = data.var(others, unbiased=False) + (1 - share) * apart**2
+            variance.mul_(1 - share).add_(share * spread)
+        return func(data, mean.clone(), variance.clone(), **{**kwargs, "training": False})
 
     def _replacement(self) -> Activation | None:
         """What stands for the activation after the layer that was used last."""

@@ -153,6 +153,8 @@ def mode(script: Script, args: dict[str, Any], run: Run) -> None:
     if kind == "told":
         _tell_dropouts(script)
         return
+    if kind == "running":
+        raise Unclear("how the batches are made is the program's own affair")
     prefix = "torch.nn.Dropout" if kind == "dropout" else "torch.nn.BatchNorm"
     found = script.calls(lambda name: name.startswith(prefix))
     if not found:

@@ -80,7 +80,7 @@ class Logarithms:
             **dict.fromkeys(("mul", "__mul__", "__rmul__"), self._product),
             **dict.fromkeys(("div", "true_divide", "__truediv__"), self._quotient),
             **dict.fromkeys(("add", "__add__", "__radd__"), self._total),
-            **dict.fromkeys(("clamp", "clamp_min", "clip"), self._raised),
+            **dict.fromkeys(("clamp", "clamp_min", "clip"), self._clamped),
             **dict.fromkeys(("stack", "cat"), self._joined),
             **dict.fromkeys(("log", "log1p", "log2", "log10"), self._logarithm),
             **dict.fromkeys(SELECTIONS, self._selected),
@@ -135,12 +135,13 @@ class Logarithms:
             return self._marked(call, logs[0]) if logs[0] else call
         return call if None in logs else self._marked(call, lambda: torch.logaddexp(logs[0](), logs[1]()))  # type: ignore[misc]
 
-    def _raised(self, call: Call) -> Call:
+    def _clamped(self, call: Call) -> Call:
         _, args, kwargs = call
-        known, least = self._of(args[0]), kwargs.get("min", args[1] if len(args) > 1 else None)
-        if known is None or not isinstance(least, (int, float)) or least <= 0:
+        known = self._of(args[0])
+        ends = [kwargs.get(end, args[place] if len(args) > place else None) for end, place in (("min", 1), ("max", 2))]
+        if known is None or not all(end is None or (isinstance(end, (int, float)) and end > 0) for end in ends):
             return call
-        return self._marked(call, lambda: known().clamp(min=math.log(least)))
+        return self._marked(call, lambda: known().clamp(*(None if end is None else math.log(end) for end in ends)))
 
     def _joined(self, call: Call) -> Call:
         function, args, kwargs = call
