@@ -515,6 +515,10 @@ UNCLEAR: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "a hinge by hand": (USUAL, "match-loss", {"way": "hinge"}, "written by hand"),
     "a loss that is called nowhere": (USUAL, "match-loss", {"way": "signed"}, "where the loss is called"),
     "shortcut": (USUAL, "shortcut", {"weights": NAMES, "bridge": False}, "forward"),
+    "an activation that hidden layers have from the same place": (
+        HEAD + "layers = []\nfor i in range(2):\n    layers += [nn.Linear(8, 8), nn.Sigmoid()]\n"
+        "model = nn.Sequential(*layers)\n" + MADE + LOOP,
+        "output-activation", {**BARE, "instead_of": "sigmoid"}, "where the output's sigmoid"),
 }  # fmt: skip
 
 

@@ -87,7 +87,8 @@ def _output(script: Script, run: Run, kind: str) -> cst.Call:
     """The one place where the activation at the output is written."""
     found = _written(script, run, kind)
     last = [use for use in found if _at_output(script, use)]
-    if len(last) != 1 and len(found) == 1:
+    hidden = any(layer.activation == kind and not layer.output for layer in run.layers)  # have it from there, too
+    if len(last) != 1 and len(found) == 1 and not hidden:
         last = found
     if len(last) != 1:
         raise Unclear(f"it is not plain where the output's {kind} is written")
