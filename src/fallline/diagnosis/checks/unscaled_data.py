@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
@@ -46,9 +46,9 @@ class UnscaledData:
                 return finding
             if not sights or outcome.contested or outcome.explained >= self.explained:
                 continue
-            finding = self._inputs(training, outcome) or self._targets(training, outcome)
-            if finding is not None:
-                return finding
+            found = [f for look in (self._inputs, self._targets) if (f := look(training, outcome)) is not None]
+            if found:
+                return _together(found)
         if not looked:
             raise NotApplicable("neither the inputs nor the targets were seen")
         return None
@@ -181,6 +181,16 @@ class UnscaledData:
             "The loss takes the same course with standardised data.", layers,
             (int(training.steps["step"][0]), int(training.steps["step"][-1])), {**evidence, "rate_fits": float(sane)},
         )  # fmt: skip
+
+
+def _together(found: list[Finding]) -> Finding:
+    """What is wrong with the inputs and what is wrong with the targets as one finding."""
+    return replace(
+        found[0],
+        title="; ".join(f.title for f in found),
+        message=" ".join(f.message for f in found),
+        evidence={key: value for f in reversed(found) for key, value in f.evidence.items()},
+    )
 
 
 def _rms(target: dict[str, Any]) -> float:
