@@ -539,6 +539,12 @@ def plain_weights(right: bool) -> None:
     )
 
 
+def in_thousands(right: bool) -> None:
+    x = rows()
+    raw = x if right else 1000 * x + 3000
+    train(net(1), raw, raw[:, :1], F.mse_loss, lr=0.02)
+
+
 def apart(right: bool) -> None:
     model = net(2)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
@@ -598,6 +604,11 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "a coefficient left out": (coefficient, "no-gradient", "parameters that no optimizer knows"),
     "a plain tensor": (plain_tensor, "no-gradient", "parameters that no optimizer knows"),
     "weights as plain tensors": (plain_weights, "no-gradient", "weights that are no parameters"),
+    "raw inputs and targets": (
+        in_thousands,
+        "unscaled-data",
+        "inputs are not scaled; targets are not scaled",
+    ),
     "targets far apart": (apart, "unscaled-data", "one target outweighs another"),
     "labels of 1 and 2": (labels_from_one, "output-mismatch", "binary cross entropy on targets from 1 to 2"),
     "raw targets in one of two losses": (two_losses, "unscaled-data", "targets are not scaled"),
