@@ -541,8 +541,8 @@ def plain_weights(right: bool) -> None:
 
 def in_thousands(right: bool) -> None:
     x = rows()
-    raw = x if right else 1000 * x + 3000
-    train(net(1), raw, raw[:, :1], F.mse_loss, lr=0.02)
+    y = x[:, :1].sin()
+    train(net(1), x if right else 10 * x + 300, y if right else 300 * y + 5000, F.mse_loss, lr=0.002)
 
 
 def apart(right: bool) -> None:
