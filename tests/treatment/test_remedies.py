@@ -121,6 +121,9 @@ def test_a_loss_without_a_floor_is_not_better_for_being_lower(record: Record) ->
     assert not held(record, falling, [1.0, *(-(2 * 10.0**i) for i in range(12))]).better
     assert not held(record, falling, [1.0, *(-(4.0**i) for i in range(12))]).better
     assert held(record, falling, [1.0, *([-0.2] * 12)]).better
+    runs = [record().chain(2).losses(values).classes([10] * 10).run() for values in (falling, [1.0, *([-0.2] * 12)])]
+    lower = Prescription("learning-rate", {"factor": 0.01, "lr": 1e-5}, "")
+    assert not compare(trial(runs[0]), trial(runs[1], (lower,))).better  # it only falls later
 
 
 def test_a_cut_that_is_mended_is_better_where_the_loss_means_nothing(record: Record) -> None:

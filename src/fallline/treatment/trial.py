@@ -201,7 +201,7 @@ class Comparison:
     cleared: tuple[str, ...]
     new: tuple[str, ...]
     strict: float = 1.0  # factor of what may be left
-    contested: bool = False  # the loss means nothing, as that of one side of a GAN
+    contested: bool = False  # the loss means nothing, as that of one side of a GAN, and the cause is plain without it
     unseen: bool = False  # the fault may spoil the evaluation alone
 
     @property
@@ -267,6 +267,13 @@ def _since_spikes(untreated: Trial, updates: int) -> int | None:
     return after if after > 0 else None
 
 
+def _beside_the_loss(untreated: Trial) -> tuple[bool, bool]:
+    """Whether its first fault is plain also where the loss means nothing, and whether one may not show in the loss."""
+    found = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
+    unseen = any(f.code in UNSEEN and "values" not in f.evidence for f in found)  # batch norm over few shows in it
+    return bool(found) and found[0].code in PLAIN, unseen
+
+
 def compare(untreated: Trial, trial: Trial) -> Comparison:
     """Hold a trial against the untreated program."""
     trial = replace(trial, ill=untreated.ill)
@@ -294,12 +301,12 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
     after = end_loss(trial, updates, most)
     if untreated.floorless:  # less is not better there
         scale = abs(first) or 1.0
-        before, after = math.inf, math.inf if after < -scale else after
-    found = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
-    unseen = any(f.code in UNSEEN and "values" not in f.evidence for f in found)  # batch norm over few shows in it
+        slower = bool(trial.remedies) and all(r.args.get("factor", 1.0) < 1 for r in trial.remedies)  # it falls later
+        before, after = math.inf, math.inf if slower or after < -scale else after
+    contested, unseen = _beside_the_loss(untreated)
     now, then = trial.codes("error", "warning"), untreated.codes("error", "warning")
     return Comparison(
         trial, updates, before, after, scale,
         tuple(sorted(then - now)), tuple(sorted(trial.codes("error") - then - UNDERWAY)),
-        SQUARES if squares else 1.0, outcome is not None and outcome.contested, unseen,
+        SQUARES if squares else 1.0, contested and outcome is not None and outcome.contested, unseen,
     )  # fmt: skip
