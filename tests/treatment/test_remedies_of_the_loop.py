@@ -344,6 +344,38 @@ def test_the_way_is_read_off_the_record(case: str, watched: Callable[..., Run]) 
     assert [proposal.args["way"] for proposal in found] == [way]
 
 
+BETWEEN: dict[str, tuple[Tensor, float, float]] = {
+    "labels 1 and 2": (data()[1] + 1, 1.0, 2.0),
+    "whole numbers": (2 * data()[1].long(), 0.0, 2.0),
+    "pixels": (torch.cat([torch.tensor([[0.0, 16.0]]), 16 * data()[0].abs()[:7, :2].clamp(max=1)]), 0.0, 16.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BETWEEN)
+def test_targets_outside_0_to_1_are_brought_there(case: str, watched: Callable[..., Run]) -> None:
+    target, least, most = BETWEEN[case]
+    entropy = F.binary_cross_entropy_with_logits
+    args = {"way": "scaled", "least": least, "most": most}
+    expected = (target - least) / (most - least)
+    scaled = trained(lambda model, x, y: entropy(model(x), target[:].float()), "match-loss", args)
+    assert same(scaled, trained(lambda model, x, y: entropy(model(x), expected)))
+    patient = Patient()
+    BY_NAME["match-loss"].apply(patient, args)
+    with patient.operate():  # as where the program compares its answers with its labels, which it may change in place
+        read, kept = torch.tensor(target.tolist()), target.clone().zero_()
+        assert torch.equal(read[:].float(), expected)
+        assert kept.sum() == 0
+    model, (x, _) = Open(), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def train() -> None:
+        entropy(model(x), target.float()).backward()
+        optimizer.step()
+
+    found = BY_NAME["match-loss"].propose(Finding("output-mismatch", "error", "", "", "", ""), watched(train))
+    assert [proposal.args for proposal in found] == [args]
+
+
 def test_a_loss_that_is_right_is_left_alone(watched: Callable[..., Run]) -> None:
     model, (x, _) = Open(), data()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

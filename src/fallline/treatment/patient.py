@@ -48,6 +48,7 @@ DROPOUTS = frozenset(("dropout dropout1d dropout2d dropout3d alpha_dropout featu
 NORM = "batch_norm"
 MULTIPLICATIONS = frozenset(("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm mv addmm").split())
 
+OWN = re.compile(r"\w*[^_]_|__i\w+__|__\w*[gs]et__|__setitem__")  # names of functions that need the very tensor
 AGAIN = re.compile(r"_\d+\.")  # in the name of a parameter: its model is made again, under the same name
 SEARCHES = 8  # times that modules are looked for that no variable holds
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")  # whole networks, as one function
@@ -78,6 +79,7 @@ class Surgery(TorchFunctionMode):
         self.norm = ""  # instead of batch norm: "group", "none", or "running" statistics
         self._normalised = WeakTensorKeyDictionary()  # by the running mean of a batch norm: how often it was used
         self.resting = False  # while an optimizer steps
+        self.data: Callable[[Tensor], Tensor] | None = None  # what becomes of data wherever a function gets them
         self.evaluate = False  # without gradients no dropout, and batch norm by its running statistics
         self.begin: Callable[[], None] | None = None  # called once, before a weight is used for the first time
         self._current: int | None = None
@@ -103,6 +105,9 @@ class Surgery(TorchFunctionMode):
         if self.resting:
             return func(*args, **kwargs)
         name = getattr(func, "__name__", "")
+        if self.data is not None and not OWN.fullmatch(name):
+            args = [_changed(self.data, value) for value in args]
+            kwargs = {key: _changed(self.data, value) for key, value in kwargs.items()}
         if name in self.calls:
             func, args, kwargs = self.calls[name]((func, args, kwargs))
         if name in ACTIVATION_CALLS and args and (replacement := self._replacement()) is not None:
@@ -209,6 +214,11 @@ class Surgery(TorchFunctionMode):
         if edit.affine is not None:
             output = output * edit.affine[0] + edit.affine[1]
         return output
+
+
+def _changed(change: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """An argument of a function, changed where it is data."""
+    return change(value) if isinstance(value, Tensor) and not value.requires_grad else value
 
 
 def _in_turn(first: Change, second: Change, call: Call) -> Call:

@@ -81,8 +81,11 @@ def _dim(script: Script, run: Run) -> None:
                 script.replace(given.value, "-1")
 
 
-def _in_words(script: Script, run: Run) -> None:
-    raise Unclear("the targets are made in another shape as well")
+def _in_words(reason: str) -> Callable[[Script, Run], None]:
+    def change(script: Script, run: Run) -> None:
+        raise Unclear(reason)
+
+    return change
 
 
 LABELS = {**SIGNED, "binary_cross_entropy_with_logits": 1}
@@ -93,6 +96,7 @@ WAYS: dict[str, Callable[[Script, Run], None]] = {
     "signed": _labels("2 * {} - 1"),
     "zero-one": _labels("({} + 1) / 2"),
     "rate": _rate,
-    "classes": _in_words,
+    "classes": _in_words("the targets are made in another shape as well"),
+    "scaled": _in_words("the data may be made in several places"),
     "dim": _dim,
 }

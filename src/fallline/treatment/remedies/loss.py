@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -79,6 +81,17 @@ def _signed(value: Any) -> Any:
     return 2 * value - 1 if labels and bool(((value == 0) | (value == 1)).all()) else value
 
 
+def _scaled(least: float, most: float, data: Tensor) -> Tensor:
+    """Data that go from ``least`` to ``most``, such as labels 1 and 2 or pixels to 255, from 0 to 1; others as is."""
+    if data.numel() < 2 or data.is_complex() or data.dtype is torch.bool or data.layout is not torch.strided:
+        return data
+    low, high = data.aminmax()
+    whole = data.is_floating_point() or bool(((data == low) | (data == high)).all())
+    if not whole or float(low) != least or float(high) != most:
+        return data
+    return ((data - least) / (most - least)).to(data.dtype)
+
+
 WAYS = {
     "log-softmax": Way(
         "log_softmax of the scores in nll_loss",
@@ -104,6 +117,12 @@ WAYS = {
         "labels of 0 and 1 for the loss",
         "target = (target + 1) / 2  # -1 and 1 become 0 and 1",
         {"binary_cross_entropy_with_logits": _on(1, "target", lambda labels: (labels + 1) / 2)},
+    ),
+    "scaled": Way(
+        "targets from 0 to 1",
+        "Where the data are made, for training and test alike:\n"
+        "    y = (y - {least:g}) / {range:g}  # {least:g} becomes 0, {most:g} becomes 1",
+        {},  # it is the data that change, wherever they are used
     ),
     "rate": Way(
         "the rate itself in the Poisson loss",
@@ -142,15 +161,28 @@ class MatchLoss:
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """The one way that fits what was seen at the loss."""
         way = _way(run)
-        return [Prescription(self.name, {"way": way}, WAYS[way].why)] if way is not None else []
+        if way is None:
+            return []
+        least, most = _ends(run)
+        ends = {"least": least, "most": most} if way == "scaled" else {}
+        return [Prescription(self.name, {"way": way, **ends}, WAYS[way].why)]
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
-        """By surgery on the loss function's call."""
+        """By surgery on the loss function's call, or on what any function gets."""
         patient.surgery.on(WAYS[args["way"]].calls)
+        if args["way"] == "scaled":
+            patient.surgery.data = functools.partial(_scaled, float(args["least"]), float(args["most"]))
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """The call of the loss, or what goes into it."""
-        return WAYS[args["way"]].change
+        change = WAYS[args["way"]].change
+        return change.format(**args, range=args["most"] - args["least"]) if args["way"] == "scaled" else change
+
+
+def _ends(run: Run) -> tuple[float, float]:
+    """The least and the largest target of those that were looked at."""
+    targets = [sight.detail.get("target", NONE) for sight in run.sights]
+    return min(t["min"] for t in targets), max(t["max"] for t in targets)
 
 
 def _way(run: Run) -> str | None:
@@ -159,8 +191,7 @@ def _way(run: Run) -> str | None:
     sights = [sight.detail for sight in run.sights]
     if not sights:
         return None
-    kind, ops, targets = sights[0]["kind"], set(sights[0]["ops"]), [s.get("target", NONE) for s in sights]
-    least, most = min(t["min"] for t in targets), max(t["max"] for t in targets)
+    kind, ops, (least, most) = sights[0]["kind"], set(sights[0]["ops"]), _ends(run)
     found = {
         "dim": sights[0].get("softmax_dim") == 0,
         "classes": bool(sights[0].get("numbered")),
@@ -168,6 +199,7 @@ def _way(run: Run) -> str | None:
         "signed": kind == "soft-margin" and least == 0,
         "hinge": any(sight.get("hinge") == [0, 1] for sight in sights),
         "zero-one": kind == "bce-logits" and (least, most) == (-1, 1),
+        "scaled": kind in ("bce", "bce-logits") and (least < 0 or most > 1),
         "rate": kind is None and "exp" in ops,
         "log": kind == "kl" or (kind == "nll" and "softmax" in ops and "logsoftmax" not in ops),
         "log-softmax": kind == "nll" and ops.isdisjoint(("logsoftmax", "logsigmoid", "log")),
