@@ -11,6 +11,8 @@ from fallline.diagnosis.finding import Finding, NotApplicable
 from fallline.record.hessian import NEGATIVE
 from fallline.record.run import Event, Floats, Run, Training
 
+CERTAIN = 1e-3  # in the place of NEGATIVE where all curvatures are known
+
 
 @dataclass(frozen=True)
 class Landscape:
@@ -46,7 +48,8 @@ class Landscape:
     @property
     def negative(self) -> bool:
         """Whether negative curvature is proved: a Ritz value is never below the smallest eigenvalue."""
-        return self.smallest + self.error[0] < -NEGATIVE * max(abs(self.largest), abs(self.smallest))
+        least = CERTAIN if self.complete else NEGATIVE
+        return self.smallest + self.error[0] < -least * max(abs(self.largest), abs(self.smallest))
 
     @property
     def convex(self) -> bool:

@@ -23,6 +23,7 @@ DRAWN = 0.3  # of the weights' first norm: hardly anything but a decay draws the
 PENALTY = 0.1  # of a constant prediction's loss: beside a stronger penalty the loss does not tell what was learned
 SAME = 1e-4  # of the targets' standard deviation: their means differ by more from batch to batch
 FLAT = 0.02  # relative change over the second half below which a loss of unknown scale is flat
+UPS = 0.2  # of the steps of a loss that is noise go up at least
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,9 @@ def _around_zero(loss: Floats) -> bool:
     """Whether it begins as noise about zero, as a policy gradient does."""
     head = loss[: max(10, len(loss) // 10)]
     head = head[np.isfinite(head)]
-    return len(head) >= 10 and bool(head.min() < 0 < head.max() and abs(np.median(head)) < head.std())
+    if len(head) < 10 or not head.min() < 0 < head.max() or (np.diff(head) > 0).mean() < UPS:
+        return False
+    return bool(abs(np.median(head)) < head.std())
 
 
 def _drifts(training: Training) -> bool:

@@ -3,8 +3,8 @@
 No closure and no second forward pass is needed, so this works in any loop. For an optimizer that divides the gradient
 by a running root mean square (Adam, RMSprop, Adagrad) the operator is P^(-1/2) H P^(-1/2) with that root as P, since
 its eigenvalues are what the limit of the learning rate rests on (Cohen et al. 2022, arXiv 2207.14484). Lanczos starts
-from the gradient g: its first vector then weighs the Ritz values, and ½ Σ weight / value is what the loss would lose
-if the quadratic model were descended to its bottom (the conjugate gradient estimate of ½ gᵀH⁻¹g).
+from the gradient g where it is not zero: its first vector then weighs the Ritz values, and ½ Σ weight / value is what
+the loss would lose if the quadratic model were descended to its bottom (the conjugate gradient estimate of ½ gᵀH⁻¹g).
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import grad  # as it is now: what stands in its place later would take a product for an update
 from torch.optim.optimizer import Optimizer
 
 from fallline.calculus.curvature import Spectrum, lanczos
 from fallline.record import graph as autograd
 from fallline.record.modes import Mode
 
+MANY = 100  # products where the gradient is zero and does not say where to look
 STEPS = 12  # products with the Hessian; each costs about two gradients
 NEGATIVE = 0.01  # of the largest curvature: a negative one beyond this is no rounding error
 REST = 1e-6  # of the loss: what is left to gain where descent has stopped
@@ -62,7 +64,7 @@ def look(loss: Tensor, parameters: Sequence[Tensor], optimizer: Optimizer | None
     of each parameter in the vector of the smallest value.
     """
     try:
-        gradients: Sequence[Tensor | None] = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
+        gradients: Sequence[Tensor | None] = grad(loss, parameters, create_graph=True, allow_unused=True)
     except RuntimeError as error:
         return {"refused": _first_line(error)}
     used = [(p, g) for p, g in zip(parameters, gradients, strict=True) if g is not None]
@@ -72,8 +74,8 @@ def look(loss: Tensor, parameters: Sequence[Tensor], optimizer: Optimizer | None
     curved = [(p, g) for p, g in used if g.requires_grad]
     size = gradient.numel()
     length = float(torch.linalg.vector_norm(gradient))
-    if not curved or not 0 < length < float("inf"):
-        return {"refused": "the gradient is zero, not finite, or does not depend on the parameters"}
+    if not curved or not length < float("inf"):
+        return {"refused": "the gradient is not finite, or does not depend on the parameters"}
     roots = _roots([p for p, _ in used], optimizer)
     scaling = None if roots is None else _flat(roots).rsqrt()
     start = gradient if scaling is None else gradient * scaling
@@ -84,18 +86,22 @@ def look(loss: Tensor, parameters: Sequence[Tensor], optimizer: Optimizer | None
         aims = [piece.view_as(p).to(p.dtype) for piece, (p, _) in zip(pieces, used, strict=True)]
         # of a number: where autograd is given vectors for the outputs, it first imports SymPy to compare their sizes
         along = [(g * aim.conj()).real.sum() for aim, (_, g) in zip(aims, used, strict=True) if g.requires_grad]
-        rows: Sequence[Tensor | None] = torch.autograd.grad(
+        rows: Sequence[Tensor | None] = grad(
             torch.stack(along).sum(), [p for p, _ in used], retain_graph=True, allow_unused=True
         )
         row = _flat([torch.zeros_like(p) if r is None else r for r, (p, _) in zip(rows, used, strict=True)])
         return row if scaling is None else row * scaling
 
     def spectrum(first: Tensor | None) -> Spectrum:
-        return lanczos(multiply, size, steps=STEPS, start=first, dtype=gradient.dtype, device=gradient.device)
+        return lanczos(
+            multiply, size, steps=STEPS if length else MANY, start=first, dtype=gradient.dtype, device=gradient.device
+        )
 
     try:
-        found = spectrum(start)
-        if _arrived(found, start, loss) and len(found.values) < size:  # the gradient of units that are equal is equal,
+        found = spectrum(start if length else None)
+        if (
+            length and _arrived(found, start, loss) and len(found.values) < size
+        ):  # the gradient of units that are equal is equal,
             aside = spectrum(None)  # and so is all that follows from it: what parts them shows from elsewhere only
             found = aside if float(aside.values[0]) < -NEGATIVE * float(aside.values.abs().max()) else found
     except (RuntimeError, ArithmeticError) as error:
@@ -111,7 +117,7 @@ def _arrived(found: Spectrum, start: Tensor, loss: Tensor) -> bool:
 
 def _described(found: Spectrum, start: Tensor, parameters: Sequence[Tensor]) -> dict[str, Any]:
     weights = (start @ found.vectors).double().square()
-    rayleigh = float((weights * found.values).sum() / weights.sum())
+    rayleigh = float((weights * found.values).sum() / weights.sum()) if weights.any() else 0.0
     lowest: Tensor = found.vectors[:, 0]
     parts = torch.split_with_sizes(lowest, [p.numel() for p in parameters])
     shares = [float(part.double().square().sum()) for part in parts]

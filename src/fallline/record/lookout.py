@@ -42,7 +42,8 @@ class Lookout:
         self._spent = 0.0
         self._next = 0.0  # no look at the curvature before this update
         self.limit = math.inf  # a loss from here on is to be heard at once
-        self._stalled = self._few = False  # whether descent stalls, and whether the model has few parameters
+        self._stalled = False  # whether descent stalls
+        self._few = self._plain = False  # whether the model has few parameters, and whether it has no layer at all
         self._heard, self._gap = -math.inf, math.inf  # when the last loss came, and the shortest time between two
         self._cost: float | None = None  # seconds that the last look at the curvature took
 
@@ -56,8 +57,8 @@ class Lookout:
         self._gap, self._heard = min(self._gap, (now - self._heard) / len(losses)), now
 
     def weigh(self, graph: autograd.Graph) -> None:
-        """Take note of how many parameters a loss depends on."""
-        self._few = sum(leaf.numel() for leaf in graph.leaves) <= FEW
+        """Take note of how many parameters a loss depends on, and whether it is a function of them alone."""
+        self._few, self._plain = sum(leaf.numel() for leaf in graph.leaves) <= FEW, not graph.calls
 
     def meet(self, key: int, optimizer: Optimizer) -> None:
         """Take note of an optimizer and its number."""
@@ -75,13 +76,13 @@ class Lookout:
         )  # fmt: skip
 
     def due(self, step: int) -> bool:
-        """Whether the curvature should be looked at: descent stalls, and the last look is some time ago."""
+        """Whether the curvature should be looked at: it may tell something, and the last look is some time ago."""
         return step >= self.coming
 
     @property
     def coming(self) -> float:
         """The first update at which the curvature should be looked at, as things stand."""
-        return self._next if self._stalled or self.ahead else math.inf
+        return self._next if self._stalled or self.ahead or (self._plain and self.pace.warm) else math.inf
 
     def curvature(self, loss: Tensor, step: int) -> None:
         """Take the curvature of this batch's loss, if its share of the time allows.

@@ -390,7 +390,8 @@ class Recorder:
     def _look_at_curvature(self, loss: Tensor) -> None:
         self._tally.inside = True  # the gradients it takes are none of the training's
         try:
-            self._lookout.curvature(loss, self.step)
+            with torch._C.DisableTorchFunction():  # no mode of the program's either: they would see the products
+                self._lookout.curvature(loss, self.step)
         finally:
             self._tally.inside = False
 

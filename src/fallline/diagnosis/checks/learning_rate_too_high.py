@@ -36,7 +36,8 @@ class LearningRateTooHigh:
     early: float = 0.3  # share of the run that is early
     update: float = 0.10  # update norm / weight norm: 1e-3 is usual, 5e-2 too much (cs231n)
     travelled: float = 1.0  # distance from the start over the norm of the weights there
-    rise: float = 1.15  # of the loss, meanwhile
+    rise: float = 1.15  # of the loss, meanwhile; of one that ends a little below a constant's …
+    height: float = 1.5  # … this much
     far: float = 2.0  # as travelled: with SGD, whose steps are as long as the gradient, enough without a rise
     wild: float = 0.03  # the same, where the loss also swings
     alike: float = 0.1  # spread of the samples before the last layer, beside that at the start
@@ -149,7 +150,8 @@ class LearningRateTooHigh:
         steps, distance = training.total("displacement")
         _, weight = training.total("weight")
         loss = training.loss[np.isfinite(training.loss)]
-        if not outcome.stuck or len(distance) < 3 or len(loss) < 20 or not weight[0] > 0:
+        little = outcome.explained < LEARNED and not outcome.diverged
+        if not (outcome.stuck or little) or len(distance) < 3 or len(loss) < 20 or not weight[0] > 0:
             return None
         travelled = float(max(distance[np.isfinite(distance)], default=0.0) / weight[0])
         smooth = np.median(np.lib.stride_tricks.sliding_window_view(loss, 5), axis=1)
@@ -159,7 +161,8 @@ class LearningRateTooHigh:
         top = float(np.nanmax(np.where(weight > 0, update / np.maximum(weight, 1e-12), np.nan)))
         far = travelled >= self.far and top >= self.update and training.optimizer.kind == "SGD"
         far = far and len(training.layers) > 1  # a linear model may start from near 0
-        if travelled < self.travelled or (peak < self.rise * reference and not far):
+        far, rise = (far, self.rise) if outcome.stuck else (False, self.height)
+        if travelled < self.travelled or (peak < rise * reference and not far):
             return None
         lr = _rate(training)
         return self._finding(

@@ -39,6 +39,7 @@ class LearningRateTooLow:
     along: float = 0.50  # … as straight as this, and the second half gained much
     far: float = 0.50  # weights that moved less than this, on a way as straight as …
     line: float = 0.70  # … this, are on their way, too, …
+    reach: float = 1e-3  # of the loss, that weights moved by their norm (or by 1) gain by their largest gradient
     pace: float = 0.5  # … where the second half of the updates gained this much of what the first did
 
     def look(self, run: Run) -> Finding | None:
@@ -165,6 +166,7 @@ class LearningRateTooLow:
             return None
         left = float(np.median(gradient[-max(3, len(gradient) // 5) :]))  # a single batch's may be small by chance
         flows = left >= self.gradient * float(gradient.max())
+        flows = flows and float(gradient.max()) * max(1.0, float(weight[0])) >= self.reach * abs(outcome.last)
         if not slow or not falling or not flows:
             return None
         return Finding(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fallline.diagnosis.finding import Finding, NotApplicable, text
+from fallline.diagnosis.landscape import landscapes
 from fallline.diagnosis.outcome import judge
 from fallline.record.run import Layer, Parameter, Run, Training
 
@@ -301,7 +302,8 @@ class NoGradient:
             loss = training.loss
             still = not loss.any() and len(loss) >= self.empty  # a loss that has come down to 0 began above it
             zero = len(gradient) >= 3 and bool(np.all(gradient == 0)) and bool(np.isfinite(loss).all())
-            if zero and (np.abs(loss).min() > 0 or still):
+            falls = any(look.negative for look in landscapes(training))  # to both sides: it stands on a saddle
+            if zero and not falls and (np.abs(loss).min() > 0 or still):
                 return self._finding(
                     "the gradient is exactly zero",
                     f"In all {len(gradient)} measured updates the gradient of every parameter is exactly 0 while the "

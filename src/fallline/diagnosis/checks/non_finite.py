@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fallline.diagnosis.finding import Finding, NotApplicable
+from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.record.operations import SINGULAR
 from fallline.record.run import Event, Run
 
@@ -121,14 +121,18 @@ def _describe(run: Run, event: Event, origin: str, operation: str) -> tuple[str,
     rule = DOMAINS.get(operation, rule) if origin in ("forward", "loss") else rule
     where = f" in layer {detail['parameter'].removesuffix('.weight')}" if detail.get("parameter") else ""
     if origin == "data":
-        rows = ", ".join(str(r) for r in detail.get("rows", ())) or "unknown"
+        rows = ", ".join(str(r) for r in detail.get("rows", ()))
+        share = f"{text(100 * detail['share'])} % of the numbers"
         side = "the targets" if "loss" in operation or "entropy" in operation else "the inputs"
         side = f"the values of the variable {detail['variable']}" if "variable" in detail else side
         return (
-            f"At step {step} {side} hold NaN or Inf (rows {rows} of the batch, {100 * detail['share']:.2g} % of the "
-            "numbers) while all parameters are finite.",
+            f"At step {step} {side} hold NaN or Inf ({f'rows {rows} of the batch, ' if rows else ''}{share}) while all "
+            "parameters are finite.",
             "One number that is not finite spreads through every sum it enters; after the next update all weights are "
-            "NaN. Drop or fill such rows before training.",
+            "NaN. Drop or fill such rows before training."
+            + (
+                "" if rows else " Computed along the way, a std() over one number is NaN, and so is a mean() over none."
+            ),
         )
     if origin == "parameter":
         name = detail.get("parameter") or ", ".join(detail.get("parameters", ())[:3])

@@ -13,9 +13,12 @@ from fallline.diagnosis.outcome import compared, judge
 from fallline.record.operations import REGRESSION, VIEWS
 from fallline.record.run import Run, Training
 
+COSINE = "cosine"  # a sum of products of vectors of length 1
+ENDS = 0.9  # of what a cosine can be at most, where it has nowhere to go
 RANGES = {
     "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, float("inf")),
-    "hardtanh": (-1.0, 1.0), "hardsigmoid": (0.0, 1.0), "softplus": (0.0, float("inf")), "exp": (0.0, float("inf")),
+    COSINE: (-1.0, 1.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (0.0, 1.0),
+    "softplus": (0.0, float("inf")), "exp": (0.0, float("inf")),
 }  # fmt: skip
 
 
@@ -286,6 +289,7 @@ class OutputMismatch:
 
     def _range(self, sights: Sequence[dict[str, Any]], sight: dict[str, Any], ops: list[str]) -> Finding | None:
         last = ops[-2] if len(ops) >= 2 else ""
+        last = COSINE if last == "sum" and "mul" in ops and _at_one(sights) else last
         if sight["kind"] not in REGRESSION or last not in RANGES:
             return None
         low, high = sight["bounds"] if last == "hardtanh" and "bounds" in sight else RANGES[last]
@@ -327,3 +331,10 @@ class OutputMismatch:
             disproof="The loss reaches its floor on a few samples that are trained on alone.",
             evidence=evidence or {},
         )
+
+
+def _at_one(sights: Sequence[dict[str, Any]]) -> bool:
+    """Whether the predictions never leave −1 to 1, and at the end all stand at 1, or all at −1."""
+    seen = [s["prediction"] for s in sights if s["kind"] in REGRESSION]
+    within = all(max(-p["min"], p["max"]) <= 1 + 1e-4 for p in seen)
+    return within and len(seen) > 1 and abs(seen[-1]["mean"]) >= ENDS

@@ -21,6 +21,7 @@ HUGE = 1e9  # what stands for infinity in a mask: its product with 0 is 0, and a
 WITHIN = 1e-6  # distance from −1 and 1, beyond which acos has no value and at which it has no slope
 DIVISIONS = ("div", "reciprocal")
 EVERY = "every"  # in the place of an operation's name
+SPREADS = ("std", "var")  # 0 / 0 over a single number
 INVERSES = ("pow", "rsqrt")  # infinite at 0, where the exponent is negative
 MASKS = ("mul", "softmax", "logsoftmax")
 DOMAINS: dict[str, tuple[float | None, float | None]] = {  # of each operation in the graph, by its name there
@@ -40,7 +41,8 @@ CALLED = {  # where it is not the operation's own name
 WORDS = {  # what to write, where it is not a clamp of the operation's argument
     EVERY: "Look at what the operation gets besides the network's output: write torch.log(x.clamp(min="
     f"{LEAST:g})) for the logarithm of data that can be 0, and likewise for roots and quotients.",
-    "zero": "Write torch.where(b == 0, 0, a / b.where(b != 0, 1)) for a / b: 0 where b is 0, also in backward.",
+    "zero": "Write torch.where(b == 0, 0, a / b.where(b != 0, 1)) for a / b: 0 where b is 0, also in backward; and "
+    "x.std(correction=0) for x.std() where x may be a single number.",
     **dict.fromkeys(
         DIVISIONS, f"Write a / b.clamp(min={LEAST:g}) for a / b where b can be 0, or mask before dividing."
     ),
@@ -85,6 +87,8 @@ class KeepDomain:
             for operation in ("div", "log", "log2", "log10", "sqrt", "exp"):
                 self.apply(patient, {"operation": operation, "zero": operation == "div"})
             return
+        if args.get("zero"):
+            patient.surgery.on(dict.fromkeys(SPREADS, _alone))
         together = next((ops for ops in (MASKS, DIVISIONS) if args["operation"] in ops), (args["operation"],))
         for operation in (*DIVISIONS, *INVERSES) if args.get("zero") else together:
             low, high = DOMAINS[operation]
@@ -132,6 +136,17 @@ def _inverted(inside: Callable[[Tensor], Tensor], places: Sequence[int], call: C
     function, args, _ = call
     exponent = args[1] if function.__name__ in CALLED["pow"] and args[1:] else -0.5
     return _kept(inside, places, call) if isinstance(exponent, (int, float)) and exponent < 0 else call
+
+
+def _alone(call: Call) -> Call:
+    """Of single numbers a deviation of 0."""
+    function, args, kwargs = call
+
+    def spread(data: Tensor, *rest: Any, **named: Any) -> Tensor:
+        found: Tensor = function(data, *rest, **named)
+        return torch.zeros_like(found) if found.numel() == data.numel() else found
+
+    return spread, args, kwargs
 
 
 def _inside(inside: Callable[[Tensor], Tensor], value: Any) -> Any:

@@ -40,7 +40,7 @@ class LearningRate:
         limit = finding.evidence.get("limit")
         over = finding.evidence.get("times_over", lr / limit if limit else math.nan)
         if limit is not None and math.isfinite(over):
-            factors = [0.5 / over]
+            factors = [0.5 / over] if finding.code != "ill-conditioned" or over < 0.5 else []
         elif finding.code in ("learning-rate-too-low", "plateau", "saddle-point", "ill-conditioned"):
             most = max(100.0, USUAL / (finding.evidence.get("update_ratio") or USUAL))
             factors = [most / 10, most] if finding.code != "ill-conditioned" else [3.0, 10.0]
