@@ -568,6 +568,58 @@ def two_losses(right: bool) -> None:
     train(net(2), x, y, lambda z, t: F.mse_loss(z[:, :1], t) + F.mse_loss(z[:, 1:], x[:, 1:2]))
 
 
+def descend(w: Tensor, loss: Callable[[], Tensor], lr: float, momentum: float = 0.0, steps: int = 400) -> None:
+    optimizer = torch.optim.SGD([w], lr=lr, momentum=momentum)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+
+def upright(right: bool) -> None:
+    """A column under a load of four times what it bears, in segments that turn: upright its gradient is exactly 0."""
+    start = 0.01 * torch.randn(12) if right else torch.zeros(12)
+    angle = start.requires_grad_()
+
+    def energy() -> Tensor:
+        bent = torch.diff(torch.cat([torch.zeros(1), angle])) * 12
+        return 0.5 * bent.square().sum() / 12 + 10 * torch.cos(angle).mean()
+
+    descend(angle, energy, lr=0.02, momentum=0.9)
+
+
+def rod(right: bool, lr: float = 0.45 / 61) -> None:
+    """Heat in a rod on 60 points: the rate that is stable for the roughest profile is slow for the smooth one."""
+    u = torch.zeros(60, dtype=torch.float64, requires_grad=True)
+    heat = torch.sin(math.pi * torch.linspace(0, 1, 62, dtype=torch.float64)[1:-1])
+
+    def energy() -> Tensor:
+        slope = torch.diff(torch.cat([u.new_zeros(1), u, u.new_zeros(1)])) * 61
+        return (0.5 * slope.square().sum() - (heat * u).sum()) / 61
+
+    descend(u, energy, lr, momentum=0.95 if right else 0.0)
+
+
+def far_spot(right: bool) -> None:
+    """A spot of light fitted from where nothing of it is seen."""
+    pixels = torch.arange(40.0)
+    centre = torch.tensor(28.0 if right else 8.0, requires_grad=True)
+    seen = torch.exp(-((pixels - 30) ** 2) / 4)
+    descend(centre, lambda: (torch.exp(-((pixels - centre) ** 2) / 4) - seen).square().sum(), lr=0.1)
+
+
+def ratings(right: bool) -> None:
+    """Ratings from 1 to 5 predicted by a cosine."""
+    users, items = torch.randn(64, 6), torch.randn(64, 6)
+    model, stars = nn.Linear(6, 4), 3 + 2 * F.cosine_similarity(users[:, :3], items[:, :3])
+
+    def scored(x: Tensor, t: Tensor) -> Tensor:
+        cosine = F.cosine_similarity(x[:64], x[64:])
+        return F.mse_loss(3 + 2 * cosine if right else cosine, t)
+
+    train(model, torch.cat([users, items]), stars, scored, steps=300)
+
+
 PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "class numbers": (class_numbers, "output-mismatch", "every output is fitted to the number of the class"),
     "soft margin": (soft_margin, "output-mismatch", "labels of 0 where the loss expects −1"),
@@ -646,6 +698,10 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "targets beyond six": (six, "output-mismatch", "hardtanh output for targets from 0 to 60"),
     "a warm-up that never goes on": (warm_up, "learning-rate-too-low", "the learning rate is 0"),
     "a loss of nothing": (nothing_ever, "no-gradient", "the gradient is exactly zero"),
+    "a column that stands upright": (upright, "saddle-point", "saddle point"),
+    "a rod that warms up slowly": (rod, "ill-conditioned", "ill-conditioned, κ ="),
+    "a spot out of sight": (far_spot, "plateau", "plateau at"),
+    "ratings by a cosine": (ratings, "output-mismatch", "cosine output for targets"),
     "a state that leaks": (leaky_state, "vanishing-gradient", "vanishing gradient through time"),
 }
 
@@ -661,6 +717,15 @@ def test_the_mistake_is_named_and_its_right_twin_is_not(watched: Watched, name: 
 def test_its_right_twin(watched: Watched, name: str) -> None:
     program, code, _ = PROGRAMS[name]
     assert titles(watched(lambda: program(True)), code) == []
+
+
+def test_a_saddle_without_any_gradient_is_no_cut_and_flat_ground_no_low_rate(watched: Watched) -> None:
+    assert titles(watched(lambda: upright(False)), "no-gradient") == []
+    assert titles(watched(lambda: far_spot(False)), "learning-rate-too-low") == []
+
+
+def test_a_rod_that_is_warmed_by_steps_too_short_is_not_ill_conditioned(watched: Watched) -> None:
+    assert titles(watched(lambda: rod(False, lr=0.45 / 61 / 30)), "ill-conditioned") == []
 
 
 def test_a_coefficient_that_is_moved_by_hand_is_not_left_out(watched: Watched) -> None:

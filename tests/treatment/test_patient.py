@@ -154,6 +154,34 @@ def test_momentum() -> None:
     assert same(treated("momentum", {"momentum": 0.9}), train(None, momentum=0.9))
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_momentum_of_an_update_by_hand(asked: bool, watched: Callable[..., Any]) -> None:
+    """Beside the recorder, whose products with the Hessian are no updates."""
+    curvature = torch.linspace(1, 100, 20, dtype=torch.float64)
+
+    def descended(momentum: float) -> Tensor:
+        w, velocity = torch.ones(20, dtype=torch.float64), torch.zeros(20, dtype=torch.float64)
+        for _ in range(100):
+            w.requires_grad_(True)
+            loss = (curvature * w**2).sum() / 2
+            if asked:
+                (gradient,) = torch.autograd.grad(loss, w)
+            else:
+                loss.backward()
+                gradient = w.grad
+            velocity = momentum * velocity + gradient
+            w = (w - 0.015 * velocity).detach()
+        return w
+
+    expected, found = descended(0.9), list[Tensor]()
+    patient = Patient()
+    BY_NAME["momentum"].apply(patient, {"momentum": 0.9})
+    with patient.operate():
+        run = watched(lambda: found.append(descended(0.0)))
+    torch.testing.assert_close(found[0], expected, rtol=1e-9, atol=1e-12)
+    assert any("values" in event.detail for event in run.events_of("curvature"))
+
+
 def test_optimizer() -> None:
     args = {"to": "Adam", "lr": 0.01, "instead_of": "SGD"}
     assert same(treated("optimizer", args), train(None, optimizer="Adam", lr=0.01))

@@ -457,6 +457,16 @@ def test_a_quotient_by_zero_is_zero() -> None:
         assert leaf.grad[0] == 0
 
 
+def test_a_deviation_of_one_number_is_zero() -> None:
+    one, two = torch.tensor([3.0]), torch.tensor([[1.0, 3.0], [2.0, 2.0]])
+    patient = Patient()
+    BY_NAME["keep-domain"].apply(patient, {"operation": "div", "zero": True})
+    with patient.operate():
+        spreads = one.std(), torch.var(one), two[:1].std(0), two.std(1), two.std()
+    expected = torch.tensor(0.0), torch.tensor(0.0), torch.zeros(2), two.std(1), two.std()
+    assert all(torch.equal(found, spread) for found, spread in zip(spreads, expected, strict=True))
+
+
 class Spread(nn.Module):
     """A mean and a variance that a ReLU may make 0."""
 
