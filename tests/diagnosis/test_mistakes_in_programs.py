@@ -568,6 +568,19 @@ def two_losses(right: bool) -> None:
     train(net(2), x, y, lambda z, t: F.mse_loss(z[:, :1], t) + F.mse_loss(z[:, 1:], x[:, 1:2]))
 
 
+def folds(right: bool) -> None:
+    """A model for each fold, and one optimizer, which was made for a model that is not trained."""
+    x, model = rows(), net(1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    for _ in range(4):
+        model = net(1)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.05) if right else optimizer
+        for _ in range(30):
+            optimizer.zero_grad()
+            F.mse_loss(model(x), x[:, :1]).backward()
+            optimizer.step()
+
+
 def descend(w: Tensor, loss: Callable[[], Tensor], lr: float, momentum: float = 0.0, steps: int = 400) -> None:
     optimizer = torch.optim.SGD([w], lr=lr, momentum=momentum)
     for _ in range(steps):
@@ -653,6 +666,7 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
         "no-gradient",
         "from some update on no optimizer knows the parameters",
     ),
+    "a model for each fold": (folds, "no-gradient", "parameters that no optimizer knows"),
     "a coefficient left out": (coefficient, "no-gradient", "parameters that no optimizer knows"),
     "a plain tensor": (plain_tensor, "no-gradient", "parameters that no optimizer knows"),
     "weights as plain tensors": (plain_weights, "no-gradient", "weights that are no parameters"),

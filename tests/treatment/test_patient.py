@@ -416,12 +416,31 @@ def test_a_model_that_is_made_again_is_found_again() -> None:
     patient.when_each_ready(["0.weight", "model_2.0.weight", "model_3.0.weight"], found.extend)
     held = []
     with patient.operate():
-        for seed in range(3):
+        for seed in range(5):  # also more often than was seen
             model = network(nn.Tanh(), seed)
             held.append(model[0].weight)
             for _ in range(2):
                 model(data()[0])
     assert [id(weight) for weight in found] == [id(weight) for weight in held]
+
+
+class Numbered(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc_1, self.fc_2 = nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc_2(torch.tanh(self.fc_1(x)))
+
+
+def test_a_layer_s_own_number_is_no_model_s() -> None:
+    patient, found = Patient(), list[Tensor]()
+    patient.when_each_ready(["fc_1.weight"], found.extend)
+    with patient.operate():
+        numbered = Numbered()
+        for _ in range(3):
+            numbered(torch.ones(2, 4))
+    assert [id(weight) for weight in found] == [id(numbered.fc_1.weight)]
 
 
 def test_each_fold_s_model_is_handed_to_the_optimizer_of_the_first() -> None:
@@ -432,7 +451,7 @@ def test_each_fold_s_model_is_handed_to_the_optimizer_of_the_first() -> None:
     with patient.operate():
         model = network(nn.Tanh())
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-        for seed in (1, 2):
+        for seed in (1, 2, 3):  # the third was not seen
             model = network(nn.Tanh(), seed)
             for _ in range(3):
                 optimizer.zero_grad()

@@ -49,7 +49,7 @@ NORM = "batch_norm"
 MULTIPLICATIONS = frozenset(("linear conv1d conv2d conv3d matmul __matmul__ __rmatmul__ mm mv addmm").split())
 
 OWN = re.compile(r"\w*[^_]_|__i\w+__|__\w*[gs]et__|__setitem__")  # names of functions that need the very tensor
-AGAIN = re.compile(r"_\d+\.")  # in the name of a parameter: its model is made again, under the same name
+AGAIN = re.compile(r"_(\d+)\.")  # in the name of a parameter: its model is made again, under the same name
 SEARCHES = 8  # times that modules are looked for that no variable holds
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")  # whole networks, as one function
 
@@ -264,6 +264,7 @@ class Patient:
         self._taken = WeakTensorKeyDictionary()  # by a parameter: the name that it was found by
         self._searches = SEARCHES
         self._unmet: list[weakref.ref[Optimizer]] = []
+        self._asked_for, self._guessed = set[str](), set[str]()  # names of parameters: by remedies; of further models
         self._ready: list[tuple[Sequence[str], Callable[[list[Tensor]], None]]] = []
         self._first_sight: list[Callable[[Optimizer], None]] = []
         self._before_forward: list[Callable[[torch.nn.Module], None]] = []
@@ -276,6 +277,7 @@ class Patient:
 
     def when_ready(self, parameters: Sequence[str], act: Callable[[list[Tensor]], None]) -> None:
         """Call ``act`` with these parameters, once, before the first training forward pass that uses them."""
+        self._asked_for.update(parameters)
         self._ready.append((parameters, act))
 
     def when_each_ready(self, parameters: Sequence[str], act: Callable[[list[Tensor]], None]) -> None:
@@ -416,11 +418,15 @@ class Patient:
                 continue
             with torch.no_grad():
                 act(tensors)
+            further = [AGAIN.sub(lambda number: f"_{int(number[1]) + 1}.", name, count=1) for name in listed]
+            if self._asked_for.isdisjoint(further) and self._guessed.isdisjoint(further):
+                self._guessed.update(further)  # a model may be made again more often than was seen
+                self._ready.append((further, act))
 
     def _take(self, name: str, first: str, found: dict[str, Tensor]) -> Tensor | None:
         """The parameter of this name; of a model made again, as for each fold, what its variable holds by now."""
         tensor = found.get(name, found.get(first))
-        if tensor is None:
+        if tensor is None or (name in self._guessed and name in found):  # a layer's own number is no model's
             return None
         if tensor not in self._taken:
             self._taken[tensor] = name

@@ -143,7 +143,8 @@ class NoGradient:
             if not _trained(run, layer.parameter) and len(np.unique(stats.where(layer=layer.id)["step"])) == 1
         ]  # fmt: skip
         steps = np.unique(stats["step"])
-        if len(passing) < max(self.seen, len(steps) / 2):
+        made = np.unique(stats["step"][np.isin(stats["layer"], [layer.id for layer in passing])])
+        if len(made) < max(self.seen, len(steps) / 2):  # a model for each fold is new in a few
             return None
         return self._finding(
             "a layer is made anew in every forward pass",
