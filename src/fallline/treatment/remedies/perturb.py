@@ -16,6 +16,7 @@ from fallline.treatment.patient import Patient
 
 NOISE = (0.1, 1.0)  # standard deviations of what is added: at a saddle, and where raw tensors hold each unit's numbers
 SEARCH = 0.4  # share of the updates that the search for a start takes
+WIDE = 0.2  # of the search: every number is another; then one unit after the other, in the best start so far
 SPREAD = 1.0  # standard deviation of the logarithm of the factor on every parameter
 SHIFT = 0.5  # standard deviation of what is added to it
 TURNED = 0.25  # share of the numbers that a random start puts to the other side of zero
@@ -56,7 +57,11 @@ class Perturb:
 
 @dataclass(frozen=True)
 class Search:
-    """A better start for a model of few parameters: the best of many random ones, by their loss, is descended from."""
+    """A better start for a model of few parameters: the best of many random ones, by their loss, is descended from.
+
+    Where the loss is a sum over units that hardly know of each other, as spots or waves, a start in which all of them
+    stand well is rare; so the best one is improved unit by unit: numbers of a vector, rows of a matrix.
+    """
 
     name: str = "search-start"
     treats: frozenset[str] = frozenset({"local-minimum", "plateau"})
@@ -93,9 +98,14 @@ class Search:
                 if parameter.grad is not None:
                     parameter.grad.zero_()
             last = tried["count"] > args["starts"]
+            wide = tried["count"] <= WIDE * args["starts"]
+            chosen = None if wide or last else _unit(first, generator)
             with torch.no_grad():
-                for tensor, origin, good in zip(held, first, best or first, strict=True):
-                    tensor.copy_(good if last else _elsewhere(origin, generator))
+                for place, (tensor, origin, good) in enumerate(zip(held, first, best or first, strict=True)):
+                    other = good if last else _elsewhere(origin, generator)
+                    tensor.copy_(other if chosen is None or last else good)
+                    if chosen is not None and chosen[0] == place:
+                        tensor[chosen[1]] = other[chosen[1]]
 
         patient.when_ready(args["weights"], hold)
         patient.before_update(search)
@@ -103,15 +113,23 @@ class Search:
     def change(self, args: dict[str, Any], run: Run) -> str:
         """A loop before the training loop."""
         return (
-            "start, tried = [p.detach().clone() for p in model.parameters()], []\n"
+            "start, best, least = [p.detach().clone() for p in model.parameters()], None, float('inf')\n"
             f"with torch.no_grad():  # before training: the best of {args['starts']} random starts\n"
-            f"    for _ in range({args['starts']}):\n"
-            "        for p, s in zip(model.parameters(), start):\n"
+            f"    for i in range({args['starts']}):\n"
+            "        one = random.randrange(len(start))\n"
+            "        for k, (p, s) in enumerate(zip(model.parameters(), start)):\n"
             f"            s = torch.where(torch.rand_like(s) < {TURNED:g}, -s, s)\n"
-            f"            p.copy_(s * torch.exp({SPREAD:g} * torch.randn_like(s)) + {SHIFT:g} * torch.randn_like(s))\n"
-            "        values = [p.clone() for p in model.parameters()]\n"
-            "        tried.append((float(criterion(model(x), y)), values))\n"
-            "    for p, value in zip(model.parameters(), min(tried, key=lambda pair: pair[0])[1]):\n"
+            f"            s = s * torch.exp({SPREAD:g} * torch.randn_like(s)) + {SHIFT:g} * torch.randn_like(s)\n"
+            f"            if i < {int(WIDE * args['starts'])}:  # everything\n"
+            "                p.copy_(s)\n"
+            "            else:  # one row in the best so far\n"
+            "                p.copy_(best[k])\n"
+            "                if k == one:\n"
+            "                    row = random.randrange(len(p)) if p.ndim else ()\n"
+            "                    p[row] = s[row]\n"
+            "        if (loss := float(criterion(model(x), y))) < least:\n"
+            "            least, best = loss, [p.clone() for p in model.parameters()]\n"
+            "    for p, value in zip(model.parameters(), best):\n"
             "        p.copy_(value)"
         )
 
@@ -132,3 +150,10 @@ def _elsewhere(origin: Tensor, generator: torch.Generator) -> Tensor:
     factor, shift = (torch.randn(origin.shape, generator=generator).to(origin) for _ in range(2))
     turned = torch.rand(origin.shape, generator=generator).to(origin) < TURNED
     return torch.where(turned, -origin, origin) * torch.exp(SPREAD * factor) + SHIFT * shift
+
+
+def _unit(tensors: list[Tensor], generator: torch.Generator) -> tuple[int, Any]:
+    """One of the tensors, and one of its rows."""
+    place = int(torch.randint(len(tensors), (), generator=generator))
+    chosen = tensors[place]
+    return place, int(torch.randint(len(chosen), (), generator=generator)) if chosen.ndim else ()
