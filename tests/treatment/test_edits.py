@@ -512,6 +512,8 @@ UNCLEAR: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "cleared elsewhere": (USUAL, "use-gradient", {"order": "cleared"}, "what clears"),
     "no recurrent layer": (USUAL, "batch-first", {}, "where the recurrent layer"),
     "numbers of classes": (USUAL, "match-loss", {"way": "classes"}, "another shape"),
+    "targets each of a scale of its own": (
+        USUAL, "scale-targets", {"weights": NAMES[1:], "mean": [1.0, 2.0], "std": [3.0, 4.0]}, "a scale of its own"),
     "labels 1 and 2": (USUAL, "match-loss", {"way": "scaled", "least": 1.0, "most": 2.0}, "in several places"),
     "a hinge by hand": (USUAL, "match-loss", {"way": "hinge"}, "written by hand"),
     "a loss that is called nowhere": (USUAL, "match-loss", {"way": "signed"}, "where the loss is called"),

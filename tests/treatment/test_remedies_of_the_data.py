@@ -183,6 +183,50 @@ def test_targets_are_scaled_as_by_hand_and_predictions_keep_their_units() -> Non
     assert losses == pytest.approx([std**2 * loss for loss in scaled])  # in the targets' own units
 
 
+class Heads(nn.Module):
+    """Two targets, from one layer or from a layer each."""
+
+    def __init__(self, several: bool) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.trunk, self.several = nn.Linear(2, 8), several
+        self.heads = nn.ModuleList([nn.Linear(8, 1 if several else 2) for _ in range(1 + several)])
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = torch.tanh(self.trunk(x))
+        return torch.cat([head(hidden) for head in self.heads], dim=1)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_each_of_several_targets_is_scaled_by_itself(several: bool, watched: Watched) -> None:
+    x, y = normal(100, 2), torch.tensor([3e4, 0.5]) + torch.tensor([9e3, 0.1]) * normal(100, 2, seed=1)
+    mean, std = y.mean(0), y.std(0)
+
+    def fitted(model: nn.Module, target: Tensor, lr: float = 0.1) -> nn.Module:
+        optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+        for _ in range(40):
+            optimizer.zero_grad()
+            both = [nn.functional.mse_loss(model(x)[:, i], target[:, i]) for i in (0, 1)]
+            (sum(both) if several else nn.functional.mse_loss(model(x), target)).backward()
+            optimizer.step()
+        return model
+
+    seen = watched(lambda: fitted(model, y, lr=1e-12), model=(model := Heads(several)))
+    evidence = {"target_rms": 1e4} if several else {"apart": 1e9}
+    (proposal,) = BY_NAME["scale-targets"].propose(finding("unscaled-data", **evidence), seen)
+    assert proposal.args["mean"] == pytest.approx(mean.tolist())
+    assert proposal.args["std"] == pytest.approx(std.tolist(), rel=0.01)
+    assert "y_train.mean(0)" in change("scale-targets", proposal.args)
+    by_hand, treated = fitted(Heads(several), (y - mean) / std), Heads(several)
+    weights = [name.replace("heads", "model.heads") for name in proposal.args["weights"]]
+    with under("scale-targets", {"weights": weights, "mean": mean.tolist(), "std": std.tolist()}):
+        fitted(treated, y)
+        prediction = treated(x)
+    assert all(torch.allclose(a, b) for a, b in zip(by_hand.parameters(), treated.parameters(), strict=True))
+    assert torch.allclose(prediction, by_hand(x) * std + mean)
+
+
 def test_the_mean_and_deviation_are_those_of_the_targets(watched: Watched) -> None:
     x, y = normal(100, 2), 500 + 40 * normal(100, 1, seed=1)
     model = perceptron()

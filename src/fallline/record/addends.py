@@ -53,7 +53,7 @@ def _of_a_leaf(node: autograd.Node) -> bool:
 
 
 def addends(loss: autograd.Node, factor: float | None) -> list[Addend]:
-    """The losses of which a loss is the sum or the mean, each with its factor (None: unknown)."""
+    """The losses of which a loss is the sum or the mean, as they were taken, each with its factor (None: unknown)."""
     found: list[Addend] = []
     waiting = [(loss, factor)]
     while waiting and len(found) + len(waiting) <= STEPS:
@@ -67,4 +67,4 @@ def addends(loss: autograd.Node, factor: float | None) -> list[Addend]:
             waiting += [(source, None if times is None else times / len(node.next_functions)) for source in inputs]
         else:
             found.append((node, times))
-    return found
+    return sorted(found, key=lambda addend: int(addend[0]._sequence_nr()))

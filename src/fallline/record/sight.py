@@ -201,7 +201,7 @@ def _floor(graph: autograd.Graph, pair: Pair) -> float | None:
     return float((columns @ solution - aims).square().mean())
 
 
-def _columns(prediction: Tensor, target: Tensor) -> dict[str, float]:
+def _columns(prediction: Tensor, target: Tensor) -> dict[str, Any]:
     """How far apart the variances of a few targets are, and what of the least one's is explained."""
     if target.ndim != 2 or target.shape != prediction.shape or not 1 < target.shape[1] <= COLUMNS or len(target) < 2:
         return {}
@@ -209,7 +209,10 @@ def _columns(prediction: Tensor, target: Tensor) -> dict[str, float]:
     least, most = to_floats([variances.min(), variances.max()])
     if not 0 < least < most:
         return {}
-    return {"apart": most / least, "explained": 1 - float(errors[variances.argmin()]) / least}
+    return {
+        "apart": most / least, "explained": 1 - float(errors[variances.argmin()]) / least,
+        "means": target.double().mean(0).tolist(), "variances": variances.tolist(),
+    }  # fmt: skip
 
 
 def _in_a_row(errors: Tensor) -> float:

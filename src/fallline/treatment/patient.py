@@ -65,7 +65,7 @@ class Edit:
     bridge: bool = False  # pass the layer's input on instead of its output
     scaler: Scaler | None = None  # what its input goes through
     unit_variance: bool = False  # scale the weight, once, so that the output varies by one
-    affine: tuple[float, float] | None = None  # factor and shift of its output
+    affine: tuple[Any, Any] | None = None  # factor and shift of its output, or of each of its units: see _in_units
 
 
 class Surgery(TorchFunctionMode):
@@ -212,7 +212,7 @@ class Surgery(TorchFunctionMode):
         if edit.insert is not None:
             output = edit.insert(output)
         if edit.affine is not None:
-            output = output * edit.affine[0] + edit.affine[1]
+            output = _upright(_in_units(_upright(output, place), *edit.affine), place)
         return output
 
 
@@ -228,6 +228,14 @@ def _in_turn(first: Change, second: Change, call: Call) -> Call:
 def _upright(tensor: Tensor, place: int) -> Tensor:
     """With samples first; in w @ x they are columns. The same again puts them back."""
     return tensor.mT if place == 1 and tensor.ndim > 1 else tensor
+
+
+def _in_units(output: Tensor, factor: Any, shift: Any) -> Tensor:
+    """An output in the units of its targets, with the gradient that it gets where the loss is taken without them."""
+    std, mean = (torch.as_tensor(value, dtype=output.dtype, device=output.device) for value in (factor, shift))
+    if output.requires_grad:
+        output.register_hook(lambda gradient: gradient / std**2)  # type: ignore[no-untyped-call]
+    return output * std + mean
 
 
 def _leaf(value: Any) -> Tensor | None:

@@ -51,6 +51,8 @@ def scale_targets(script: Script, args: dict[str, Any], run: Run) -> None:
     So the loss and all predictions keep their units, and the weights take the course they take on scaled targets. An
     optimizer of Adam's kind does not feel the scale of the gradient.
     """
+    if isinstance(args["std"], list):
+        raise Unclear("each target has a scale of its own")
     mean, std = float(args["mean"]), float(args["std"])
 
     def scaled(old: cst.BaseExpression, alone: bool) -> cst.BaseExpression:

@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from fallline.diagnosis.finding import Finding, Prescription, text
+from fallline.diagnosis.outcome import compared
 from fallline.record.operations import REGRESSION
 from fallline.record.run import Layer, Run
 from fallline.treatment.patient import RECURRENT, Call, Patient
@@ -86,39 +86,58 @@ class ScaleTargets:
     treats: frozenset[str] = frozenset({"unscaled-data"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
-        """By the mean and variance of the targets seen, where they are out of scale."""
-        targets = [s.detail["target"] for s in run.sights if s.detail["kind"] in REGRESSION]
-        outputs = [layer for layer in run.layers if layer.output and not layer.activation]
-        if "target_rms" not in finding.evidence or not targets or not outputs:
+        """By the mean and variance of the targets seen, where they are out of scale; of several each by its own."""
+        outputs = [layers.weight(run, layer) for layer in run.layers if layer.output and not layer.activation]
+        targets = _targets(run)
+        if {"target_rms", "apart"}.isdisjoint(finding.evidence) or not targets or len(targets) not in (1, len(outputs)):
             return []
-        mean = sum(t["mean"] for t in targets) / len(targets)
-        variances = [t["variance"] + (t["mean"] - mean) ** 2 for t in targets if math.isfinite(t["variance"])]
-        std = math.sqrt(sum(variances) / len(variances)) if variances else 1.0
-        args = {"weights": [layers.weight(run, x) for x in outputs], "mean": mean, "std": std}
-        why = f"targets with {text(mean)} subtracted and divided by {text(std)}, undone on the predictions"
-        return [Prescription(self.name, args, why)] if std > 0 else []
+        spreads = [_spread(seen) for seen in targets]
+        columns = [s.detail["columns"] for s in run.sights if s.detail.get("columns")]
+        if "apart" in finding.evidence and len(outputs) == 1 and columns:
+            spreads = [(m, math.sqrt(v)) for m, v in zip(columns[-1]["means"], columns[-1]["variances"], strict=True)]
+        means, stds = zip(*spreads, strict=True)
+        if not min(stds) > 0:
+            return []
+        if len(spreads) > 1:
+            args = {"weights": outputs, "mean": list(means), "std": list(stds)}
+            return [Prescription(self.name, args, "each target standardised, undone on the predictions")]
+        why = f"targets with {text(means[0])} subtracted and divided by {text(stds[0])}, undone on the predictions"
+        return [Prescription(self.name, {"weights": outputs, "mean": means[0], "std": stds[0]}, why)] if outputs else []
 
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
-        """Scale the output to the targets' units, and the gradient as if the loss were in units of variance 1."""
-        std = float(args["std"])
+        """Scale the output to the targets' units, and its gradient as if the loss were in units of variance 1."""
+        weights = args["weights"]
+        paired = isinstance(args["std"], list) and len(weights) > 1  # else numbers of one output
+        for place, name in enumerate(weights):
+            affine = (args["std"][place], args["mean"][place]) if paired else (args["std"], args["mean"])
 
-        def put(tensors: list[Tensor]) -> None:
-            for tensor in tensors:
-                patient.surgery.edit(tensor).affine = (std, float(args["mean"]))
+            def put(tensors: list[Tensor], affine: tuple[Any, Any] = affine) -> None:
+                patient.surgery.edit(tensors[0]).affine = affine
 
-        def shrink(parameters: list[Tensor]) -> None:
-            torch._foreach_mul_([p.grad for p in parameters if p.grad is not None], 1 / std**2)
-
-        patient.when_each_ready(args["weights"], put)
-        patient.before_update(shrink)
+            patient.when_ready([name], put)
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Before the loop and after the prediction."""
+        each = "0" if isinstance(args["std"], list) else ""
         return (
-            "mean, std = y_train.mean(), y_train.std()\n"
+            f"mean, std = y_train.mean({each}), y_train.std({each})\n"
             "loss = criterion(model(x), (y - mean) / std)\n"
             "prediction = model(x) * std + mean"
         )
+
+
+def _targets(run: Run) -> list[list[dict[str, Any]]]:
+    """What was seen of the targets of a regression, or of each of several that are added up."""
+    found = [compared(training) for training in run.trainings]
+    each = [[s["target"] for s in sights if s["kind"] in REGRESSION] for sights in max(found, key=len, default=[])]
+    return each if all(each) else []
+
+
+def _spread(targets: list[dict[str, Any]]) -> tuple[float, float]:
+    """Mean and standard deviation over batches."""
+    mean = sum(t["mean"] for t in targets) / len(targets)
+    variances = [t["variance"] + (t["mean"] - mean) ** 2 for t in targets if math.isfinite(t["variance"])]
+    return mean, math.sqrt(sum(variances) / len(variances)) if variances else 1.0
 
 
 def _scaled(scaler: Scaler, weight: Tensor, call: Call) -> Call:
