@@ -68,10 +68,10 @@ class Clinic:
     def pairs(self, comparisons: Sequence[Comparison]) -> list[Comparison]:
         """Add to the best what is proposed for what it leaves behind, and combine the best two by two.
 
-        Nothing where one of them leaves nothing to gain.
+        Nothing where one of them leaves nothing to gain. What the best combination is made of is tried by itself.
         """
         if any(self.enough(c) or (c.healthy and self.held(c)) for c in comparisons):
-            return []
+            return self._parts(comparisons)
         best = sorted((c for c in comparisons if math.isfinite(c.after)), key=lambda c: c.rest)
         if not best:
             return []
@@ -88,7 +88,17 @@ class Clinic:
         broken = next((c for c in best if self.cause in c.cleared and c.new), None)
         amended = further(broken)[:AMENDS] if broken is not None else []
         added = [r for r in (*further(best[0])[:PAIRS], *amended, *both[:PAIRS]) if r not in tried]
-        return self._try(added, time.perf_counter() + PATIENCE)
+        paired = self._try(added, time.perf_counter() + PATIENCE)
+        return paired + self._parts([*comparisons, *paired])
+
+    def _parts(self, comparisons: Sequence[Comparison]) -> list[Comparison]:
+        """Each remedy of the best combination by itself, where that was not tried: it may do as well alone."""
+        best = min((c for c in comparisons if c.better), key=lambda c: c.rest, default=None)
+        tried = [c.trial.remedies for c in comparisons]
+        alone = [(r,) for r in best.trial.remedies if (r,) not in tried] if best is not None else []
+        for remedies in alone:
+            self.progress(f"by itself: {describe(remedies)}")
+        return list(self.pool.map(lambda remedies: self._run(remedies, SEEDS[0], self.limits), alone))
 
     def _try(self, combinations: Sequence[tuple[Prescription, ...]], until: float) -> list[Comparison]:
         results: list[Comparison] = []

@@ -24,7 +24,7 @@ class ScaleInputs:
 
     name: str = "scale-inputs"
     treats: frozenset[str] = frozenset(
-        {"unscaled-data", "ill-conditioned", "saturated-units", "learning-rate-too-high"}
+        {"unscaled-data", "ill-conditioned", "saturated-units", "learning-rate-too-high", "non-finite"}
     )
     excess: float = 5.0  # the curvature that raw inputs bring, over that of standardised ones
     condition: float = 100.0  # of their second moments
@@ -37,6 +37,7 @@ class ScaleInputs:
             for number, i in found.items()
             if i["most"] > 0
             and (i["top"] > self.excess * i["level"] or i["condition"] > self.condition or i["rms"] < 0.1)
+            and (i["top"] > self.excess * i["level"] or finding.code != "non-finite")  # what overflows is too large
         }
         first = [layer for layer in run.layers if layer.id in off and layer.kind in ("linear", "conv")]
         if finding.code == "unscaled-data" and run.layers and run.layers[0].kind == "rnn":
@@ -45,9 +46,8 @@ class ScaleInputs:
             return []
         args = {"weights": [layers.weight(run, x) for x in first], "channels": [_channel(x) for x in first]}
         doses = [Prescription(self.name, {**args, "whiten": False}, "standardised inputs (mean 0, variance 1)")]
-        if all(x.kind == "linear" and x.id in off for x in first) and any(
-            off[x.id]["condition"] > self.condition for x in first
-        ):
+        linear = all(x.kind == "linear" and x.id in off for x in first) and finding.code != "non-finite"
+        if linear and any(off[x.id]["condition"] > self.condition for x in first):
             doses.append(Prescription(self.name, {**args, "whiten": True}, "decorrelated inputs (whitened)"))
         return doses if finding.code != "ill-conditioned" else doses[::-1]
 
