@@ -368,51 +368,42 @@ def fix(
 ) -> int:
     """Try remedies on a program and report; the exit status is 4 when nothing is better than leaving it alone."""
     with Ward(None if module else Path(script)) as ward:  # it loads PyTorch while this process does
-        return _fix(script, args, module, json_file, diff_file, apply, root, ward)
+        from fallline.treatment import fix as treatment
+        from fallline.treatment import trial
+        from fallline.view import fix_report, progress
+        from fallline.watch import script as runner
 
-
-def _fix(
-    script: str,
-    args: list[str],
-    module: bool,
-    json_file: Path | None,
-    diff_file: Path | None,
-    apply: bool,
-    root: Path,
-    ward: Ward,
-) -> int:
-    from fallline.treatment import fix as treatment
-    from fallline.treatment import trial
-    from fallline.view import fix_report, progress
-    from fallline.watch import script as runner
-
-    try:
-        runner.load_module(script) if module else runner.load(Path(script))
-    except runner.ScriptError as error:
-        print(f"fallline: {error}", file=sys.stderr)
-        return 2
-    program = trial.Program(script, tuple(args), module)
-    with progress.line(Path(script).name) as say:
-        result = treatment.fix(program, root, ward, say, apply)
-    if result.before.run is not None:
-        compared = enumerate(fix_report.as_json(result)["trials"])
-        append(result.before.run.folder, "trials", [(i, json.dumps(c)) for i, c in compared], replace=True)
-    fix_report.show(result, Path(script).name)
-    _tell(result, json_file)
-    status = 0 if result.chosen is not None else 4
-    if apply and result.chosen is not None:
-        found = result.rewrite
-        result, status = treatment.apply(program, result, root, ward)
-        if result.rewrite is not found:  # it was verified by the way
-            fix_report.show_rewrite(result, Path(script).name)
-            _tell(result, json_file)
-    written = result.rewrite
-    if diff_file is not None and written is not None and written.diff is not None and written.verified:
-        _write(diff_file, written.diff)
-    elif diff_file is not None:
-        reason = written.note if written is not None else "no remedy was chosen"
-        print(f"fallline: no patch in {diff_file}: {reason}", file=sys.stderr)
+        try:
+            runner.load_module(script) if module else runner.load(Path(script))
+        except runner.ScriptError as error:
+            print(f"fallline: {error}", file=sys.stderr)
+            return 2
+        program = trial.Program(script, tuple(args), module)
+        with progress.line(Path(script).name) as say:
+            result = treatment.fix(program, root, ward, say, apply)
+        if result.before.run is not None:
+            compared = enumerate(fix_report.as_json(result)["trials"])
+            append(result.before.run.folder, "trials", [(i, json.dumps(c)) for i, c in compared], replace=True)
+        fix_report.show(result, Path(script).name)
+        _tell(result, json_file)
+        status = 0 if result.chosen is not None else 4
+        if apply and result.chosen is not None:
+            found = result.rewrite
+            result, status = treatment.apply(program, result, root, ward)
+            if result.rewrite is not found:  # it was verified by the way
+                fix_report.show_rewrite(result, Path(script).name)
+                _tell(result, json_file)
+    if diff_file is not None:
+        _write_patch(result.rewrite, diff_file)
     return status
+
+
+def _write_patch(written: Any, diff_file: Path) -> None:
+    if written is not None and written.diff is not None and written.verified:
+        _write(diff_file, written.diff)
+        return
+    reason = written.note if written is not None else "no remedy was chosen"
+    print(f"fallline: no patch in {diff_file}: {reason}", file=sys.stderr)
 
 
 def _tell(result: Any, json_file: Path | None) -> None:

@@ -93,16 +93,14 @@ def look(loss: Tensor, parameters: Sequence[Tensor], optimizer: Optimizer | None
         return row if scaling is None else row * scaling
 
     def spectrum(first: Tensor | None) -> Spectrum:
-        return lanczos(
-            multiply, size, steps=STEPS if length else MANY, start=first, dtype=gradient.dtype, device=gradient.device
-        )
+        steps = STEPS if length else MANY
+        return lanczos(multiply, size, steps=steps, start=first, dtype=gradient.dtype, device=gradient.device)
 
     try:
         found = spectrum(start if length else None)
-        if (
-            length and _arrived(found, start, loss) and len(found.values) < size
-        ):  # the gradient of units that are equal is equal,
-            aside = spectrum(None)  # and so is all that follows from it: what parts them shows from elsewhere only
+        arrived = length > 0 and _arrived(found, start, loss)
+        if arrived and len(found.values) < size:  # the gradient of units that are equal is equal, and so is all that
+            aside = spectrum(None)  # follows from it: what parts them shows from elsewhere only
             found = aside if float(aside.values[0]) < -NEGATIVE * float(aside.values.abs().max()) else found
     except (RuntimeError, ArithmeticError) as error:
         return {"refused": _first_line(error)}

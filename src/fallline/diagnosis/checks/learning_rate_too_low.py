@@ -165,8 +165,9 @@ class LearningRateTooLow:
         if moved >= self.still and not outcome.idle and not self._goes_on(training, self.gain, self.sure):
             return None
         left = float(np.median(gradient[-max(3, len(gradient) // 5) :]))  # a single batch's may be small by chance
-        flows = left >= self.gradient * float(gradient.max())
-        flows = flows and float(gradient.max()) * max(1.0, float(weight[0])) >= self.reach * abs(outcome.last)
+        largest = float(gradient.max())
+        flat = largest * max(1.0, float(weight[0])) < self.reach * abs(outcome.last)
+        flows = left >= self.gradient * largest and not flat
         if not slow or not falling or not flows:
             return None
         return Finding(
