@@ -28,10 +28,17 @@ DOMAINS = {
     "BCEWithLogitsLoss",
     "pow": "a negative number to a broken power is NaN, and 0 to a negative power Inf: clamp the base",
     "mul": "0 times infinity is NaN: torch.xlogy(t, t) for t * log(t), or 1e9 for infinity in a mask",
+    **dict.fromkeys(
+        ("softmax", "logsoftmax"),
+        "the logarithm of the softmax of a score of -Inf, as in a mask, is -Inf, and of a row of nothing else NaN; 0 "
+        "times it is NaN, too: write -1e9 for -Inf in the mask",
+    ),
     "acos": "acos is NaN outside -1 to 1: clamp what goes in",
     "asin": "asin is NaN outside -1 to 1: clamp what goes in",
     "atanh": "atanh is Inf at -1 and 1 and NaN beyond: clamp what goes in",
 }
+COMPUTED = " Computed along the way, a std() over one number is NaN, and so is a mean() over none."
+SMALLEST = 6e-8  # number of float16 above 0
 
 
 @dataclass(frozen=True)
@@ -129,16 +136,14 @@ def _describe(run: Run, event: Event, origin: str, operation: str) -> tuple[str,
             f"At step {step} {side} hold NaN or Inf ({f'rows {rows} of the batch, ' if rows else ''}{share}) while all "
             "parameters are finite.",
             "One number that is not finite spreads through every sum it enters; after the next update all weights are "
-            "NaN. Drop or fill such rows before training."
-            + (
-                "" if rows else " Computed along the way, a std() over one number is NaN, and so is a mean() over none."
-            ),
+            f"NaN. Drop or fill such rows before training.{'' if rows else COMPUTED}",
         )
     if origin == "parameter":
         name = detail.get("parameter") or ", ".join(detail.get("parameters", ())[:3])
         return (
             f"At step {step} the parameter {name} is not finite before the forward pass begins.",
-            "The update before this one, or the code that made the parameter, wrote NaN or Inf into it.",
+            "The update before this one, or the code that made the parameter, wrote NaN or Inf into it."
+            + (_divided(run) if step > 0 else ""),
         )
     if origin == "backward":
         if operation:
@@ -163,6 +168,17 @@ def _describe(run: Run, event: Event, origin: str, operation: str) -> tuple[str,
         f"At step {step} every input and parameter is finite, and {operation or 'the loss'}{where} gives NaN or Inf.",
         (f"{rule[0].upper()}{rule[1:]}." if rule else "The numbers left the range of the floating-point format.")
         + " From there it reaches the loss, and through the gradient every weight.",
+    )
+
+
+def _divided(run: Run) -> str:
+    """What an optimizer that divides by the gradient's size does in half precision."""
+    least = min((float(t.optimizer.settings.get("eps") or 1.0) for t in run.trainings), default=1.0)
+    if least >= SMALLEST:
+        return ""
+    return (
+        f" The optimizer divides by the root of the squared gradients plus ε = {least:g}: in float16 both may be 0, and "
+        "0 / 0 is NaN."
     )
 
 
