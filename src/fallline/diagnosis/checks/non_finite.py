@@ -177,8 +177,8 @@ def _divided(run: Run) -> str:
     if least >= SMALLEST:
         return ""
     return (
-        f" The optimizer divides by the root of the squared gradients plus ε = {least:g}: in float16 both may be 0, and "
-        "0 / 0 is NaN."
+        f" The optimizer divides by the root of the squared gradients plus ε = {least:g}: in float16 both may be 0, "
+        "and 0 / 0 is NaN."
     )
 
 
