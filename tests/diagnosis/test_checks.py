@@ -268,6 +268,38 @@ def test_the_noise_of_the_batches_hides_no_slow_weights(record: Record) -> None:
     assert found(LearningRateTooLow().look(slow(record, 1e-3, losses))).evidence["moved"] < 0.01
 
 
+@pytest.mark.parametrize(("distance", "named"), [(0.03, True), (0.2, False)])
+def test_weights_that_creep_are_slow_whatever_the_noise_hides(record: Record, distance: float, named: bool) -> None:
+    """The loss is a fiftieth below that of a guess, for sure; of its second half's gain the noise leaves doubt."""
+    noise = np.random.default_rng(0).normal(0, 0.02, 100)
+    losses = list(np.concatenate([np.linspace(2.29, 2.255, 50), np.linspace(2.255, 2.262, 50)]) + noise)
+    made = slow(record, distance, losses)
+    assert not judge(made.trainings[0]).idle
+    assert (LearningRateTooLow().look(made) is not None) is named
+
+
+def test_a_short_run_whose_weights_hardly_moved(record: Record) -> None:
+    tossed = [2.30 + 0.02 * (-1) ** i for i in range(20)]
+    for distance, named in ((1e-3, True), (0.5, False)):
+        made = record().chain(2).losses(tossed).classes(TEN)
+        along = [distance * (i + 1) / 5 for i in range(5)]
+        made.weigh(range(0, 20, 4), weight=1.0, grad=1.0, update_norm=distance / 20, displacement=along)
+        findings = diagnose(made.run()).findings
+        assert [f.title for f in findings if f.code == "learning-rate-too-low"] == ["only 20 updates"] * named
+
+
+@pytest.mark.parametrize(("peak", "named"), [(4.0, True), (2.8, False)])
+def test_weights_that_were_thrown_far_for_a_little(record: Record, peak: float, named: bool) -> None:
+    """A fifteenth of the loss is gone: more than nothing, and no more than chance gives back."""
+    course = [2.3, *[peak] * 10, *np.linspace(peak, 2.15, 30), *[2.15] * 59]
+    made = record().chain(2).losses(course).classes(TEN)
+    along = [1.5 * (i + 1) / 10 for i in range(10)]
+    made.weigh(range(0, 100, 10), weight=1.0, grad=1.0, update_norm=0.05, displacement=along)
+    run = made.run()
+    assert not judge(run.trainings[0]).stuck
+    assert (LearningRateTooHigh().look(run) is not None) is named
+
+
 def test_tiny_updates_on_a_plateau_of_unknown_worth(record: Record) -> None:
     for update, named in ((5e-5, True), (5e-4, False)):
         made = record().chain(2).losses(list(np.linspace(4.1589, 4.1588, 100)))

@@ -37,6 +37,7 @@ class LearningRateTooLow:
     way: float = 0.60  # … explained no more than this, …
     crept: float = 0.10  # … the weights moved less than this, …
     along: float = 0.50  # … as straight as this, and the second half gained much
+    creeping: float = 0.05  # weights that moved less, as straight, at an undiminished gradient, have hardly begun
     far: float = 0.50  # weights that moved less than this, on a way as straight as …
     line: float = 0.70  # … this, are on their way, too, …
     reach: float = 1e-3  # of the loss, that weights moved by their norm (or by 1) gain by their largest gradient
@@ -81,13 +82,15 @@ class LearningRateTooLow:
             return None
         _, gradient = training.total("grad")
         falling = loss[-1] < loss[0] and bool((loss[1:] < loss[0]).mean() >= self.steady)
-        if not falling or not len(gradient) or not gradient[-1] >= self.flowing * gradient.max():
+        moved, straight = _way(training)
+        begun = falling or (moved < self.still and straight >= self.along)
+        if not begun or not len(gradient) or not gradient[-1] >= self.flowing * gradient.max():
             return None
         return Finding(
             code=self.code,
             severity="warning",
             title=f"only {len(loss)} updates",
-            message=f"The loss goes down from {text(float(loss[0]))} to {text(float(loss[-1]))} in {len(loss)} "
+            message=f"The loss goes from {text(float(loss[0]))} to {text(float(loss[-1]))} in {len(loss)} "
             f"updates, at an undiminished gradient; {outcome.meaning} gives {text(outcome.trivial)}.",
             why="The way down has only begun when the training ends. More epochs, smaller batches (more updates for "
             "the same data) or longer steps bring it further.",
@@ -142,15 +145,10 @@ class LearningRateTooLow:
             return None
         steps, update = training.total("update_norm")
         _, weight = training.total("weight")
-        _, distance = training.total("displacement")
         _, gradient = training.total("grad")
         if not len(steps) or not np.isfinite(update).any() or not (weight[0] > 0 and gradient.max() > 0):
             return None
-        last = int(training.steps["step"][-1])
-        path = float(np.trapezoid(update, steps)) + float(update[-1])
-        straight = min(1.0, float(distance[-1]) / path) if path > 0 else 0.0
-        unseen = float(update[-1]) * (last - steps[-1])  # path after the last measurement
-        moved = (float(distance[-1]) + straight * unseen) / float(weight[0])
+        moved, straight = _way(training)
         slow = moved < self.still or (moved < self.moved and straight >= self.straight)
         head = float(np.median(training.loss[: max(5, len(training.loss) // 10)]))
         falling = outcome.last <= head + max(0.02 * abs(head), self.sure * _noise(training))
@@ -162,13 +160,13 @@ class LearningRateTooLow:
             slow = slow and moved < self.crept and straight >= self.along
         if outcome.explained > self.begun and not self._goes_on(training, self.gain):
             return None
-        if moved >= self.still and not outcome.idle and not self._goes_on(training, self.gain, self.sure):
-            return None
         left = float(np.median(gradient[-max(3, len(gradient) // 5) :]))  # a single batch's may be small by chance
         largest = float(gradient.max())
+        creeps = moved < self.creeping and straight >= self.along and left >= self.flowing * largest
+        sure = creeps or moved < self.still or outcome.idle or self._goes_on(training, self.gain, self.sure)
         flat = largest * max(1.0, float(weight[0])) < self.reach * abs(outcome.last)
         flows = left >= self.gradient * largest and not flat
-        if not slow or not falling or not flows:
+        if not slow or not falling or not flows or not sure:
             return None
         return Finding(
             code=self.code,
@@ -180,13 +178,26 @@ class LearningRateTooLow:
             why="Each update is the gradient times the learning rate. The gradient is there, but the steps are so "
             "short that the weights cannot get to where the loss is low in the time they are given.",
             disproof="The loss stays where it is with ten times the learning rate.",
-            steps=(int(training.steps["step"][0]), last),
+            steps=(int(training.steps["step"][0]), int(training.steps["step"][-1])),
             evidence={
                 "moved": moved, "straightness": straight, "update_ratio": typical(update / weight),
                 "learning_rate": typical(training.steps["lr"]),
                 **_pace(training, outcome.last, outcome.trivial),
             },
         )  # fmt: skip
+
+
+def _way(training: Training) -> tuple[float, float]:
+    """How far the weights went, as a share of their norm at the start, and over the length of their path."""
+    steps, update = training.total("update_norm")
+    _, weight = training.total("weight")
+    _, distance = training.total("displacement")
+    if not len(steps) or not weight[0] > 0:
+        return math.nan, math.nan
+    path = float(np.trapezoid(update, steps)) + float(update[-1])
+    straight = min(1.0, float(distance[-1]) / path) if path > 0 else 0.0
+    unseen = float(update[-1]) * (int(training.steps["step"][-1]) - steps[-1])  # path after the last measurement
+    return (float(distance[-1]) + straight * unseen) / float(weight[0]), straight
 
 
 def _noise(training: Training) -> float:
