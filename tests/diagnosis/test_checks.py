@@ -249,6 +249,15 @@ def test_weights_that_hardly_leave_their_start(record: Record) -> None:
     assert finding.evidence["straightness"] == pytest.approx(1.0, rel=0.2)
 
 
+def test_gradients_that_are_clipped_to_almost_nothing_are_no_flat_ground(record: Record) -> None:
+    made = record().chain(2).losses(list(np.linspace(2.31, 2.29, 100))).classes(TEN)
+    along = [1e-4 * (i + 1) for i in range(10)]
+    made.measure([0], {"grad_out": [1.0, 1.0]}).weigh(
+        range(0, 100, 10), weight=1.0, grad=1e-4, update_norm=1e-5, displacement=along
+    )
+    assert found(LearningRateTooLow().look(made.run()))
+
+
 @pytest.mark.parametrize(("updates", "end", "named"), [(12, 2.28, True), (12, 1.5, False), (6, 2.28, False)])
 def test_a_run_that_ends_when_it_has_only_begun(record: Record, updates: int, end: float, named: bool) -> None:
     falling = list(np.linspace(2.31, end, updates))

@@ -40,7 +40,9 @@ class LearningRateTooLow:
     creeping: float = 0.05  # weights that moved less, as straight, at an undiminished gradient, have hardly begun
     far: float = 0.50  # weights that moved less than this, on a way as straight as …
     line: float = 0.70  # … this, are on their way, too, …
-    reach: float = 1e-3  # of the loss, that weights moved by their norm (or by 1) gain by their largest gradient
+    reach: float = (
+        1e-3  # of a loss without layers, that weights moved by their norm (or 1) gain by their largest gradient
+    )
     pace: float = 0.5  # … where the second half of the updates gained this much of what the first did
 
     def look(self, run: Run) -> Finding | None:
@@ -164,7 +166,7 @@ class LearningRateTooLow:
         largest = float(gradient.max())
         creeps = moved < self.creeping and straight >= self.along and left >= self.flowing * largest
         sure = creeps or moved < self.still or outcome.idle or self._goes_on(training, self.gain, self.sure)
-        flat = largest * max(1.0, float(weight[0])) < self.reach * abs(outcome.last)
+        flat = not training.layers and largest * max(1.0, float(weight[0])) < self.reach * abs(outcome.last)
         flows = left >= self.gradient * largest and not flat
         if not slow or not falling or not flows or not sure:
             return None
