@@ -6,6 +6,7 @@ the report says of peculiar programs is tried in this one.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import shutil
@@ -117,6 +118,25 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
 
     yield here
     sys.modules["__main__"] = main
+
+
+def test_a_report_that_could_not_be_written_is_refused_at_the_start(here: Callable[..., Ended], tmp_path: Path) -> None:
+    (tmp_path / "hello.py").write_text("print('hello')\n")
+    for option, path, reason in (
+        ("--json", "no/such.json", "there is no folder no"),
+        ("--html", ".", "it is a folder"),
+        ("--budget", "2", "at most 1"),
+    ):
+        ended = here(option, path, "hello.py")
+        assert ended.code == 2
+        assert reason in ended.said
+        assert b"hello" not in ended.out
+
+
+def test_the_version() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert shown.exit_code == 0
+    assert shown.stdout == f"fallline {importlib.metadata.version('fallline')}\n"
 
 
 # -- endings, in processes of their own ------------------------------------------------------------------------------

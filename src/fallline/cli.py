@@ -17,12 +17,46 @@ app = typer.Typer(
 )
 PASS_ON = {"allow_interspersed_args": False}  # what follows SCRIPT belongs to the program
 
+
+def _fail(message: str) -> None:
+    typer.echo(f"fallline: {message}", err=True)
+    raise typer.Exit(2)
+
+
+def _writable(path: Path | None) -> Path | None:
+    """A file to be written at the end: that it cannot be is said before the program runs for hours."""
+    if path is not None and not path.absolute().parent.is_dir():
+        _fail(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    if path is not None and path.is_dir():
+        _fail(f"cannot write {path}: it is a folder; name a file in it")
+    return path
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"fallline {version('fallline')}")
+        raise typer.Exit
+
+
 Script = Annotated[str, typer.Argument(metavar="SCRIPT [ARGS]...", help="The program, as python would run it.")]
 Arguments = Annotated[list[str] | None, typer.Argument(hidden=True)]
 AsModule = Annotated[bool, typer.Option("-m", help="SCRIPT is the name of a module, as for python -m.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", metavar="F", help="Write the report as JSON to this file.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="F", callback=_writable, help="Write the report as JSON to this file.")
+]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or folder (see: fallline runs).")]
 Root = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder that holds the runs.")]
+
+
+@app.callback()
+def _app(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command(context_settings=PASS_ON)
@@ -31,7 +65,9 @@ def run(
     args: Arguments = None,
     module: AsModule = False,
     json_file: JsonFile = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="F", help="Write the report as one HTML file.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="F", callback=_writable, help="Write the report as one HTML file.")
+    ] = None,
     fail_on: Annotated[str | None, typer.Option(metavar="error|warning", help="Exit with 3 on such a finding.")] = None,
     budget: Annotated[float, typer.Option(help="Share of the training's time that watching may take.")] = 0.03,
     check_only: Annotated[bool, typer.Option("--check-only", help="Stop after the first update: a forecast.")] = False,
@@ -42,8 +78,8 @@ def run(
 
     if fail_on not in (None, "error", "warning"):
         _fail(f"--fail-on takes error or warning, not {fail_on!r}")
-    if not budget > 0:
-        _fail(f"--budget is a share of the training's time above 0, not {budget}")
+    if not 0 < budget <= 1:
+        _fail(f"--budget is a share of the training's time, above 0 and at most 1, not {budget}")
     api.run(script, args or [], module, budget, root, json_file, html, fail_on, check_only)
 
 
@@ -68,7 +104,8 @@ def fix(
     module: AsModule = False,
     json_file: JsonFile = None,
     diff_file: Annotated[
-        Path | None, typer.Option("--diff", metavar="F", help="Write the change as a patch to this file.")
+        Path | None,
+        typer.Option("--diff", metavar="F", callback=_writable, help="Write the change as a patch to this file."),
     ] = None,
     apply: Annotated[bool, typer.Option(help="End with a full run of the program under the chosen remedies.")] = False,
     root: Root = Path("runs"),
@@ -85,7 +122,7 @@ def backprop(
     args: Arguments = None,
     module: AsModule = False,
     json_file: JsonFile = None,
-    plot: Annotated[Path | None, typer.Option(metavar="F", help="Draw the graph to this file (svg or png).")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="F", help="Draw the graph to this file (svg, png, pdf).")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check each gradient against finite differences.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="List every operation, however many.")] = False,
 ) -> None:
@@ -286,11 +323,6 @@ def _find(name: str, root: Path) -> Any:
         return api.find_run(name, root)
     except RunError as error:
         _fail(str(error))
-
-
-def _fail(message: str) -> None:
-    typer.echo(f"fallline: {message}", err=True)
-    raise typer.Exit(2)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from fallline.diagnosis import causes
 from fallline.diagnosis.checks import CHECKS
-from fallline.diagnosis.diagnose import diagnose
+from fallline.diagnosis.diagnose import COURSE, diagnose
 from fallline.diagnosis.finding import Finding, Severity
 from fallline.diagnosis.outcome import judge
 
@@ -30,6 +30,13 @@ def test_an_empty_record_raises_nothing(record: Record) -> None:
     diagnosis = diagnose(record().run())
     assert diagnosis.findings == ()
     assert diagnosis.not_applicable
+
+
+def test_nothing_that_follows_the_loss_passes_where_it_is_never_a_number(record: Record) -> None:
+    diagnosis = diagnose(record().chain(3).losses([math.nan] * 50).run())
+    assert "non-finite" in {f.code for f in diagnosis.findings}
+    assert not COURSE & set(diagnosis.passed)
+    assert diagnosis.not_applicable["plateau"] == "no two losses are finite numbers"
 
 
 def test_one_cause_with_its_consequences_under_it() -> None:

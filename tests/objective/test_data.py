@@ -145,6 +145,8 @@ def test_many_texts_share_an_input() -> None:
         (["yes", "no"] * 200, "category", ""),
         ([True, False] * 200, "number", ""),
         ([f"text {i}" for i in range(ROWS)], None, f"left out: text with {ROWS} different values"),
+        (list(range(1, ROWS + 1)), None, "it counts the rows"),
+        (list(range(1950, 1950 + ROWS)), "number", ""),
         ([7] * ROWS, None, "the same in every row"),
         ([None] * ROWS, None, "the same in every row"),
     ],

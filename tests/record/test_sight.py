@@ -46,6 +46,14 @@ def test_kind_of_loss(loss: Callable[[Tensor], Tensor], kind: str | None) -> Non
     assert loss_sight(found, value)["kind"] == kind
 
 
+@pytest.mark.parametrize(("size", "target", "lost"), [(1e16, 2e5, True), (2e5, 1e5, False), (1.0, 0.0, False)])
+def test_a_target_that_rounding_has_eaten_is_not_taken_for_zero(size: float, target: float, lost: bool) -> None:
+    prediction = torch.tensor([[size], [-size]], requires_grad=True) * 1.0
+    found = sight(((prediction - target) ** 2).mean())
+    assert found.get("lost", False) is lost
+    assert lost or found["target"]["mean"] == pytest.approx(target)
+
+
 def sight(loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
     found = graph.read(loss)
     assert found is not None

@@ -13,6 +13,13 @@ from fallline.diagnosis.finding import Check, Finding, NotApplicable
 from fallline.diagnosis.forecast import CERTAIN, FORETOLD, REASON
 from fallline.record.run import Run
 
+COURSE = frozenset(  # the checks that follow the loss or the gradient as they go
+    {
+        "loss-spike", "oscillating-loss", "learning-rate-too-high", "learning-rate-too-low", "exploding-gradient",
+        "vanishing-gradient", "plateau",
+    }
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -29,9 +36,14 @@ def diagnose(run: Run, checks: Sequence[Check] = CHECKS) -> Diagnosis:
     passed: list[str] = []
     not_applicable: dict[str, str] = {}
     ahead = bool(run.meta.get("forecast"))
+    seen = [np.isfinite(training.loss).sum() for training in run.trainings]
+    blind = bool(seen) and max(seen) < 2
     for check in checks:
         if ahead and check.code not in FORETOLD:
             not_applicable[check.code] = REASON
+            continue
+        if blind and not ahead and check.code in COURSE:
+            not_applicable[check.code] = "no two losses are finite numbers"
             continue
         try:
             with np.errstate(all="ignore"):  # a training that failed is full of infinities

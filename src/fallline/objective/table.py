@@ -139,7 +139,7 @@ def kinds(frame: Any) -> Kinds:
     for name in frame.columns:
         column = frame[name]
         present = column.dropna()
-        if str(name).startswith("Unnamed: ") and _counts_rows(column):
+        if _counts_rows(column) and (str(name).startswith("Unnamed: ") or column.iloc[0] in (0, 1)):
             notes.append(f"column {name!r} left out: it counts the rows")
         elif present.nunique() < 2 and (len(present) in (0, len(column))):
             constant.append(str(name))

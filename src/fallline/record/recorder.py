@@ -367,7 +367,9 @@ class Recorder:
             for node in call.activations:
                 hook = functools.partial(self._on_activation, sample, layer, call.channel, autograd.op_name(node))
                 handles.append(node.register_hook(self._safely(hook)))
-        sample.sights.append(self._sight(graph, loss, scale))
+        sight = self._sight(graph, loss, scale)
+        if not sight.get("lost"):  # it would say that there is nothing to predict
+            sample.sights.append(sight)
         return handles
 
     def _sight(self, graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:

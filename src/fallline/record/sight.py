@@ -54,6 +54,8 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     if (several := _alike(terms, total)) is not None:
         node, pair, sight["factor"] = several
         sight["ops"] = _way(graph, node)
+    if pair is not None and pair.lost:
+        return sight | {"lost": True}
     if pair is None:
         labels = hinged(node)
         hinge = {} if labels is None else {"hinge": [float(labels.min()), float(labels.max())]}

@@ -16,6 +16,8 @@ from fallline.record.values import output
 STARTS = {"mse": "sub", "l1": "sub", "nll": "logsoftmax", "bce": "log", "soft-nll": "logsoftmax", "kl": "mul"}
 LOGISTIC = ("softplus", "logsigmoid", "exp", "neg")  # what a cross entropy of logits begins with
 HINGES = ("clamp", "clampmin", "relu")
+HUGE = 10.0  # size of predictions from which on …
+DIGITS = 1e-3  # … the error that rounding leaves in a target is held against the target itself
 CLOSE = 1e-4  # difference of two shares from 1, and of two logits from 0
 
 _name = autograd.op_name
@@ -29,6 +31,7 @@ class Pair:
     prediction: Tensor
     target: Tensor
     sign: float = 1.0  # of the loss's node, by the loss of this kind
+    lost: bool = False  # the target is what rounding left of it: it was read off a difference from a huge prediction
 
 
 def written(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
@@ -66,7 +69,14 @@ def _difference(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
     prediction = prediction * scale
     minuend = sides[0] is not None and _name(below) == "sub"
     target = prediction - difference.detach() if minuend else prediction + difference.detach()
-    return Pair("mse" if squared else "l1", prediction, target)
+    return Pair("mse" if squared else "l1", prediction, target, lost=_eaten(prediction, target))
+
+
+def _eaten(prediction: Tensor, target: Tensor) -> bool:
+    """Whether a sum or a difference with such predictions does not hold the target to three digits."""
+    most = float(prediction.detach().abs().max()) if prediction.numel() and prediction.is_floating_point() else 0.0
+    error = torch.finfo(prediction.dtype).eps * most if most else 0.0
+    return most > HUGE and error > DIGITS * float(target.abs().max())
 
 
 def _scaled(node: autograd.Node, difference: Tensor) -> tuple[autograd.Node, Any]:

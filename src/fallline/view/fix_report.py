@@ -129,6 +129,8 @@ def _verdict(fix: Fix) -> Text:
         if fix.after is not None and fix.after.last_line != fix.before.last_line:
             said.append("\n  The program's last line was   ").append(fix.before.last_line, style="bold")
             said.append("\n  and with the change it is     ").append(fix.after.last_line, style="bold")
+    elif fix.before.run is not None and not len(fix.before.run.steps):
+        said.append("There is no training that could be treated.", style="bold yellow")
     elif not findings:
         said.append("✓ Nothing is wrong with this training: it is left alone.", style="bold green")
     elif not fix.comparisons:

@@ -77,7 +77,9 @@ def report(run: Run, diagnosis: Diagnosis, program: str = "") -> RenderableType:
             Text("Gradient at each layer's output, first updates", style="dim"),
             Padding(bars, (0, 0, 0, 2)),
         ]
-    parts += [Text(), _checks(diagnosis), Text(_where(run), style="dim")]
+    parts += [Text(), _checks(diagnosis)]
+    if run.folder.exists():  # that of a forecast is gone with it
+        parts.append(Text(_where(run), style="dim"))
     return Group(*parts)
 
 
@@ -107,9 +109,7 @@ def _heading(run: Run, program: str) -> Text:
     seconds, training = run.meta.get("seconds"), float(run.meta.get("training_seconds", 0.0))
     said = Text(name, style="bold")
     said.append(f" · {steps} update{'s' * (steps != 1)}")
-    said.append(
-        f" in {seconds:.1f} s" if seconds is not None else ", and the record ends there (the program was killed)"
-    )
+    said.append(f" in {seconds:.1f} s" if seconds is not None else " so far (the program is running, or was killed)")
     if training > 0 and not run.meta.get("forecast"):
         overhead = float(run.meta.get("overhead_seconds", 0.0))
         said.append(f" · fallline {overhead:.2f} s, {100 * overhead / training:.1f} % of the training")

@@ -71,7 +71,9 @@ class LearningRateTooHigh:
         """The rate against the limit that the first batch's curvature sets."""
         measured = [(t, looks[-1]) for t in run.trainings if t.optimizer.kind == "SGD" and (looks := landscapes(t))]
         if not measured:
-            raise NotApplicable(why_none(run.trainings[0]) if run.trainings else "no update was recorded")
+            others = run.trainings and all(t.optimizer.kind not in ("SGD", "by hand") for t in run.trainings)
+            reason = why_none(run.trainings[0]) if run.trainings else "no update was recorded"
+            raise NotApplicable("what it divides by is not known before the first update" if others else reason)
         for training, look in measured:
             settings, lr = training.optimizer.settings, _rate(training)
             momentum, dampening = float(settings.get("momentum", 0.0)), float(settings.get("dampening", 0.0))

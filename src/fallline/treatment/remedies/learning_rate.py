@@ -35,7 +35,8 @@ class LearningRate:
         only = failing(finding, run)
         lr = _rate(run, only)
         born = finding.code == "dead-units" and finding.evidence.get("from_start")
-        if lr == 0 or born:  # no factor changes it, or what was dead before any update
+        born = born or (finding.code == "non-finite" and finding.evidence.get("step") == 0)
+        if lr == 0 or born:  # no factor changes it, or what was wrong before any update
             return []
         limit = finding.evidence.get("limit")
         over = finding.evidence.get("times_over", lr / limit if limit else math.nan)
