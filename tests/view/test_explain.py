@@ -30,6 +30,15 @@ def test_page_for_a_terminal() -> None:
     assert "| `gain` | 0.001 |" in done.stdout
 
 
+@pytest.mark.parametrize("code", [*explain.codes(), explain.TERMS])
+def test_a_page_fits_a_terminal(code: str) -> None:
+    text, program = explain.explain(code), explain.page(code).split("```")[1::2]
+    assert text.split("```")[1::2] == program
+    for part in program:
+        text = text.replace(part, "")
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_example_alone_is_a_program() -> None:
     done = CliRunner().invoke(app, ["explain", "plateau", "--example"])
     assert done.exit_code == 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+import textwrap
 from importlib import resources
 
 from fallline.diagnosis.checks import CHECKS
 
 TERMS = "terms"  # the page that is no check: what the words of the others mean
+WIDTH = 80
+BEGINS = re.compile(r"\s*(- |\d+\. )|#+ |\| ?")  # a line that does not go on the one before
 PARTS = ("What it sees", "Why it matters", "What to do", "Known problems", "Example")
 
 
@@ -52,9 +55,32 @@ def explain(code: str) -> str:
     """The page for a terminal: links are given by their text."""
     text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", page(code)).rstrip()
     if code == TERMS:
-        return text
+        return _wrapped(text)
     more = "Words such as “explained”, “stuck” or “signal”: `fallline explain terms`. "
-    return f"{text}\n\n{more}The program alone: `fallline explain {code} --example`."
+    return _wrapped(f"{text}\n\n{more}The program alone: `fallline explain {code} --example`.")
+
+
+def _wrapped(text: str) -> str:
+    """The same in lines of at most 80 columns, but for code."""
+    parts: list[tuple[str, bool]] = []  # each with whether it stays as it is
+    fenced = False
+    for line in text.splitlines():
+        fenced ^= line.startswith("```")
+        if fenced or not line or line.startswith("```"):
+            parts.append((line, True))
+        elif BEGINS.match(line) or not parts or parts[-1][1]:
+            parts.append((line, False))
+        else:
+            parts[-1] = (f"{parts[-1][0]} {line.strip()}", False)
+    return "\n".join(part if fixed else _filled(part) for part, fixed in parts)
+
+
+def _filled(part: str) -> str:
+    begin = BEGINS.match(part)
+    indent = " " * (len(begin[0]) if begin is not None else 0)
+    if part.startswith("|") and len(part) > WIDTH:  # its end may stand alone
+        part = part.removesuffix(" |")
+    return textwrap.fill(part, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def listing() -> str:
