@@ -112,8 +112,13 @@ def fix(
 ) -> None:
     """Try remedies on a program, and say which change to make, with the measured effect."""
     from fallline import api
+    from fallline.record.run import RunError
 
-    sys.exit(api.fix(script, args or [], module, json_file, diff_file, apply, root))
+    try:
+        status = api.fix(script, args or [], module, json_file, diff_file, apply, root)
+    except RunError as error:
+        _fail(f"{error}; where the program clears that folder itself, keep the runs elsewhere: --runs DIR")
+    sys.exit(status)
 
 
 @app.command(context_settings=PASS_ON)

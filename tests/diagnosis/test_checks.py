@@ -572,7 +572,8 @@ def test_a_loss_about_targets_that_move_says_nothing(record: Record) -> None:
 def test_a_loss_about_zero_says_nothing(record: Record) -> None:
     swings = [math.sin(i) for i in range(100)]
     falling = list(np.linspace(0.1, -0.1, 20)) + [-0.1] * 80
-    for losses, contested in ((swings, True), ([2.0 + s for s in swings], False), (falling, False)):
+    later = [2.0] * 15 + [0.1 * s for s in swings[15:]]
+    for losses, contested in ((swings, True), ([2.0 + s for s in swings], False), (falling, False), (later, True)):
         (training,) = record().chain(2).losses(losses).run().trainings
         assert judge(training).contested is contested
 

@@ -733,6 +733,37 @@ def test_its_right_twin(watched: Watched, name: str) -> None:
     assert titles(watched(lambda: program(True)), code) == []
 
 
+@pytest.mark.parametrize("steps", [3, 60])
+def test_a_target_that_is_always_the_same_can_be_learned(watched: Watched, steps: int) -> None:
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def program() -> None:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            (model(torch.randn(64, 3)) - 1).square().mean().backward()
+            optimizer.step()
+
+    assert [f.code for f in diagnose(watched(program)).findings if f.severity != "info"] == []
+
+
+def test_a_rate_that_the_optimizer_finds_itself_is_no_fault_of_fallline_s(watched: Watched) -> None:
+    model = nn.Linear(6, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def program() -> None:
+        for _ in range(40):
+            optimizer.zero_grad()
+            model(rows()).square().mean().backward()
+            optimizer.param_groups[0]["lr"] = 0.1
+            optimizer.register_step_post_hook(lambda o, *_: o.param_groups[0].update(lr=None))
+            optimizer.step()
+
+    run = watched(program)
+    assert len(run.steps) == 40
+    assert run.meta["fault"] is None
+
+
 def test_a_saddle_without_any_gradient_is_no_cut_and_flat_ground_no_low_rate(watched: Watched) -> None:
     assert titles(watched(lambda: upright(False)), "no-gradient") == []
     assert titles(watched(lambda: far_spot(False)), "learning-rate-too-low") == []

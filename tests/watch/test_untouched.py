@@ -254,7 +254,112 @@ def _small() -> tuple[nn.Sequential, Optimizer]:
     return model, torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True)
 
 
+class Own(nn.Sequential):
+    """It says by itself what a copy of it holds, as many of before PyTorch 2 do."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__.copy()
+
+
+def saving_itself() -> Outcome:
+    model = Own(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        F.cross_entropy(model(data(6, 5)), LABELS).backward()
+        optimizer.step()
+        saved = pickle.loads(pickle.dumps(model))
+        assert torch.equal(saved(data(6, 5)), model(data(6, 5)))
+        copy.deepcopy(model)(data(6, 5))
+    return [model], [optimizer], []
+
+
+def clones_by_their_attributes() -> Outcome:
+    """A teacher that is made anew now and then, as meta-learning clones a model: other tensors, the same attributes."""
+    model = nn.Linear(5, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(STEPS):
+        if step % 4 == 0:
+            teacher = nn.Linear.__new__(nn.Linear)
+            teacher.__dict__ = model.__dict__.copy()
+            teacher._parameters = {name: p.detach() * 0.5 for name, p in model._parameters.items() if p is not None}
+        optimizer.zero_grad()
+        (F.cross_entropy(model(data(6, 5)), LABELS) + F.mse_loss(model(data(6, 5)), teacher(data(6, 5)))).backward()
+        optimizer.step()
+    return [model], [optimizer], []
+
+
+class Noisy(torch.autograd.Function):
+    """Its slope is drawn."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 1
+
+    @staticmethod
+    def backward(ctx: Any, *g: Tensor) -> Tensor:
+        return g[0] * (1 + 0.1 * torch.randn_like(g[0]))
+
+
+def _bowl(loss_of: Callable[[Tensor], Tensor]) -> Outcome:
+    """A function of raw numbers, of which the curvature is looked at."""
+    w = torch.linspace(1, 2, 4).requires_grad_()
+    optimizer = torch.optim.SGD([w], lr=0.01)
+    for _ in range(6 * STEPS):
+        optimizer.zero_grad()
+        loss_of(w).backward()
+        optimizer.step()
+    return [], [optimizer], [w]
+
+
+def slopes_that_are_drawn() -> Outcome:
+    return _bowl(lambda w: Noisy.apply(w).square().sum())
+
+
+def offloading_by_hand() -> Outcome:
+    """What is saved for backward is kept elsewhere, and can be fetched once."""
+    kept: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> int:
+        kept[len(kept)] = tensor.detach().clone()
+        return len(kept) - 1
+
+    def loss(w: Tensor) -> Tensor:
+        kept.clear()
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda number: kept.pop(number)):
+            return (w * w * w).square().sum()
+
+    return _bowl(loss)
+
+
+class Drawing(nn.Module):
+    """It draws from a generator of its own, and gives NaN once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.generator, self.calls = nn.Linear(5, 3), torch.Generator().manual_seed(3), 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        noise = torch.randn(x.shape, generator=self.generator)
+        return self.linear(x + noise).sqrt() if x.isinf().any() else self.linear(x + noise)
+
+
+def with_a_generator_of_its_own() -> Outcome:
+    model = Drawing()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(data(6, 5) / (step != 7)), LABELS)
+        if math.isfinite(loss.item()):
+            loss.backward()
+            optimizer.step()
+        else:
+            loss.backward()
+    return [model], [optimizer], [model.generator.get_state()]
+
+
 PROGRAMS = [
+    saving_itself, clones_by_their_attributes, slopes_that_are_drawn, offloading_by_hand, with_a_generator_of_its_own,
     mlp, conv_with_batch_norm, lstm, transformer_with_dropout, lbfgs, accumulation, scaler, checkpointing,
     reentrant_checkpointing, by_hand, by_hand_with_new_tensors, by_hand_with_grad, second_derivatives, two_in_turns,
     sparse_embedding, with_losses_that_are_not_finite, with_gradients_that_are_not_finite,
@@ -332,6 +437,37 @@ def test_bit_for_bit(
     assert hooks_of(models, optimizers) == {}
     assert patched() == ORIGINALS
     assert [set(vars(optimizer)) for optimizer in optimizers] == patterns
+
+
+def test_what_a_program_puts_around_a_call_stays(tmp_path: Path) -> None:
+    """A patch of Module.__call__ or of backward that was made while fallline's stood there."""
+    count = {"call": 0, "backward": 0}
+    with fallline.watch(nn.Linear(1, 1), root=tmp_path):
+        inner, before = nn.Module.__call__, torch.autograd.backward
+
+        def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            count["call"] += 1
+            return inner(module, *args, **kwargs)
+
+        def backward(*args: Any, **kwargs: Any) -> Any:
+            count["backward"] += 1
+            return before(*args, **kwargs)
+
+        nn.Module.__call__, torch.autograd.backward = call, backward  # type: ignore[method-assign]
+        try:
+            fit(nn.Linear(5, 3), data(6, 5), lambda y: F.cross_entropy(y, LABELS), _small()[1])
+            during = nn.Module.__call__ is call, torch.autograd.backward is backward
+        except BaseException:
+            nn.Module.__call__, torch.autograd.backward = ORIGINALS[3], ORIGINALS[0]  # type: ignore[method-assign]
+            raise
+    try:
+        after = nn.Module.__call__ is call, torch.autograd.backward is backward
+        fit(nn.Linear(5, 3), data(6, 5), lambda y: F.cross_entropy(y, LABELS), _small()[1])
+    finally:
+        nn.Module.__call__, torch.autograd.backward = ORIGINALS[3], ORIGINALS[0]  # type: ignore[method-assign]
+    assert during == after == (True, True)
+    assert count == {"call": 2 * STEPS, "backward": 2 * STEPS}
+    assert patched() == ORIGINALS
 
 
 def test_models_and_optimizers_pickle_while_watched(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ DRAWN = 0.3  # of the weights' first norm: hardly anything but a decay draws the
 PENALTY = 0.1  # of a constant prediction's loss: beside a stronger penalty the loss does not tell what was learned
 SAME = 1e-4  # of the targets' standard deviation: their means differ by more from batch to batch
 FLAT = 0.02  # relative change over the second half below which a loss of unknown scale is flat
+LONG = 10  # losses
+ROUNDED = 1e-12  # of the square of the targets' mean: a variance that is the rounding of equal numbers
+FLIPS = 0.1  # of the updates, at which a loss changes its sign
 UPS = 0.2  # of the steps of a loss that is noise go up at least
 
 
@@ -164,9 +167,12 @@ def _flat(loss: Floats) -> bool:
 
 def _around_zero(loss: Floats) -> bool:
     """Whether it begins as noise about zero, as a policy gradient does."""
-    head = loss[: max(10, len(loss) // 10)]
+    known = loss[np.isfinite(loss)]
+    if len(known) >= 2 * LONG and (np.diff(np.sign(known)) != 0).mean() >= FLIPS:
+        return True  # so does it all along, as the energy of data less that of samples
+    head = loss[: max(LONG, len(loss) // 10)]
     head = head[np.isfinite(head)]
-    if len(head) < 10 or not head.min() < 0 < head.max() or (np.diff(head) > 0).mean() < UPS:
+    if len(head) < LONG or not head.min() < 0 < head.max() or (np.diff(head) > 0).mean() < UPS:
         return False
     return bool(abs(np.median(head)) < head.std())
 
@@ -256,6 +262,9 @@ def _mse(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
     usual = float(np.nanmedian(variances))
     wild = np.nanmax(variances) > OUTLIER * usual > 0  # a few wrong targets say nothing about the others
     value = usual if wild else float(np.nanmean(variances))
+    mean = float(np.nanmean([abs(s["target"]["mean"]) for s in sights]))
+    if value <= ROUNDED * mean**2:  # they are all the same
+        return None, ""
     return value * ((rows - 1) / rows if whole else 1.0), "the variance of the targets, a prediction of their mean"
 
 

@@ -71,6 +71,7 @@ class Calls:
         self.thread: int | None = None  # the one that trains; any while it is not known
         self._inside = self._listening = False
         self._original: Callable[..., Any] | None = None  # of Module.__call__, while models are looked for
+        self._called: Callable[..., Any] | None = None  # what stands in its place
         self.free: dict[int, list[Call]] = {}  # the last calls without gradients since the last update
         self._known: dict[int, Known] = {}
         self._heard: list[weakref.ref[nn.Module]] = []  # models with a listener
@@ -91,7 +92,7 @@ class Calls:
 
         @functools.wraps(original)
         def called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if _compiling() or self._inside:
+            if _compiling() or self._inside or self._called is not called or self._original is None:
                 return original(module, *args, **kwargs)
             if not torch.is_grad_enabled():
                 known = self._known.get(id(module))
@@ -101,7 +102,7 @@ class Calls:
             return self._look(original, module, args, kwargs)
 
         _skip(called)
-        self._original = original
+        self._original, self._called = original, called
         self._leave()
         nn.Module.__call__ = called  # type: ignore[method-assign]
 
@@ -113,7 +114,8 @@ class Calls:
         self._stop_search()
         for model, known in models:
             self._heard.append(known.module)
-            vars(model)[PLACE] = Listener(self, known, vars(model).get(PLACE))
+            before = vars(model).get(PLACE)
+            vars(model)[PLACE] = Listener(self, known, None if type(before) is Listener else before)
 
     def _leave(self) -> None:
         """Listen to no model any more."""
@@ -130,7 +132,8 @@ class Calls:
 
     def _stop_search(self) -> None:
         if self._original is not None:
-            nn.Module.__call__ = self._original  # type: ignore[method-assign]
+            if nn.Module.__call__ is self._called:  # else the program has put its own around it
+                nn.Module.__call__ = self._original  # type: ignore[method-assign]
             self._original = None
 
     def _remove(self) -> None:
@@ -234,8 +237,15 @@ class Listener:
         self.calls, self.known, self.before = calls, known, before
         self.module = known.module
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy of the module, or its pickle, holds what the program put in this place, as a rule nothing."""
+        return (type(None), ()) if self.before is None else (_same, (self.before,))
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         compiling, calls, module = _compiling(), self.calls, self.module()
+        caller = sys._getframe(1).f_locals.get("self")
+        if caller is not None and caller is not module:  # a clone that took over the attributes as they are
+            return caller._call_impl(*args, **kwargs)
         assert module is not None  # it is calling
         go = self.before or module._call_impl
         if compiling or calls._inside:
@@ -251,6 +261,10 @@ class Listener:
         result = go(*args, **kwargs)
         calls._inside = False
         return result
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _copies(module: nn.Module, names: set[str] | None) -> dict[str, Tensor]:

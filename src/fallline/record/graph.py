@@ -53,6 +53,15 @@ def saved(node: Node, name: str) -> Any:
         return None
 
 
+def packed(node: Node) -> bool:
+    """Whether asking the node for what it saved would run hooks or recompute a forward pass."""
+    if "checkpoint" in op_name(node):
+        return True
+    found = (getattr(node, name, None) for name in dir(node) if name.startswith("_raw_saved_"))
+    flat = (raw for item in found for raw in (item if isinstance(item, (tuple, list)) else (item,)))
+    return any(getattr(raw, "unpack_hook", None) is not None for raw in flat)
+
+
 def saved_tensors(node: Node) -> Iterator[tuple[str, Tensor]]:
     """The tensors of one node saved for backward, with their names (``self``, ``result``, ``mat1``, …)."""
     for name in dir(node):

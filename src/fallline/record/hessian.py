@@ -33,19 +33,24 @@ def refusal(graph: autograd.Graph, modes: Sequence[Mode], size: int) -> str | No
 
     Gradient hooks of the program's own would be called once more by every product.
     """
-    if any(mode["kind"] == "dropout" for mode in modes):
-        return "dropout: the curvature under one mask is not that of the loss"
-    if any(mode["kind"] == "batch-norm" and mode["training"] for mode in modes):
-        return "batch norm in training mode: the loss depends on the other samples of the batch"
-    if any("hookfunction" in autograd.op_name(node) for node in graph.nodes) or any(
-        leaf._backward_hooks for leaf in graph.leaves
-    ):
-        return "the program has gradient hooks of its own, which would be called again"
-    if any(_once(node) for node in graph.nodes):
-        return "a torch.autograd.Function of the program is once_differentiable"
-    if size > LARGEST:
-        return f"{size} parameters: their Lanczos vectors would not fit in memory"
-    return None
+    nodes, hooked = graph.nodes, any(leaf._backward_hooks for leaf in graph.leaves)
+    reasons = {
+        "dropout: the curvature under one mask is not that of the loss": any(m["kind"] == "dropout" for m in modes),
+        "batch norm in training mode: the loss depends on the other samples of the batch": any(
+            mode["kind"] == "batch-norm" and mode["training"] for mode in modes
+        ),
+        "the program has gradient hooks of its own, which would be called again": hooked
+        or any("hookfunction" in autograd.op_name(node) for node in nodes),
+        "a torch.autograd.Function of the program is once_differentiable": any(map(_once, nodes)),
+        "a torch.autograd.Function of the program would be called again": any(
+            hasattr(node, "_forward_cls") for node in nodes
+        ),
+        "what was saved for backward is held by hooks (checkpointing, offloading), which would be called again": any(
+            map(autograd.packed, nodes)
+        ),
+        f"{size} parameters: their Lanczos vectors would not fit in memory": size > LARGEST,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def _once(node: autograd.Node) -> bool:

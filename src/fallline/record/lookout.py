@@ -23,6 +23,7 @@ SPIKES = 20  # most batches with a spike of the loss that are described
 ALLOWANCE = 0.10  # seconds that curvature may take on top of its share, so that a short training is seen too
 FEW = 100  # parameters of which all curvatures can be known, so that they are looked at where descent is only slow
 SHARE = 0.01  # of the training's time that curvature may take
+FIRST = 32  # updates after which a training without layers is looked at
 SPACING = 1.25  # factor between the updates at which it is taken
 PATIENCE = 0.05  # share of the updates so far to wait where time does not allow it
 
@@ -82,7 +83,9 @@ class Lookout:
     @property
     def coming(self) -> float:
         """The first update at which the curvature should be looked at, as things stand."""
-        return self._next if self._stalled or self.ahead or (self._plain and self.pace.warm) else math.inf
+        if self._stalled or self.ahead:
+            return self._next
+        return max(self._next, FIRST) if self._plain else math.inf
 
     def curvature(self, loss: Tensor, step: int) -> None:
         """Take the curvature of this batch's loss, if its share of the time allows.

@@ -54,11 +54,6 @@ class Pace:
         """A loss above this is a spike."""
         return math.exp(min(self._level + SPIKE, LARGEST)) if self.count >= WARM else math.inf
 
-    @property
-    def warm(self) -> bool:
-        """Whether it is known for long enough how the loss goes."""
-        return self._signed.count >= 2 * WARM
-
     def stalled(self, slow: bool = False) -> bool:
         """Whether the loss has hardly fallen since the number of updates was a quarter to a half of what it is.
 

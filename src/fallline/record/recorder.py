@@ -18,11 +18,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._C import _are_functorch_transforms_active as _transforming
+from torch._C import _len_torch_dispatch_stack as _counted
 from torch.optim.optimizer import (
     Optimizer,
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
+from torch.utils._python_dispatch import _disable_current_modes
 
 from fallline.record import batch, measure, signs, through_time
 from fallline.record import graph as autograd
@@ -166,7 +168,12 @@ class Recorder:
         hook = untraced(functools.partial(replacement, original))
         hook = light(original, hook, self.clock) if light is not None else hook
         setattr(owner, name, functools.update_wrapper(hook, original))
-        self._undo.append(lambda: setattr(owner, name, original))
+
+        def undo() -> None:
+            if getattr(owner, name) is hook:  # else the program has put its own around it, which stays
+                setattr(owner, name, original)
+
+        self._undo.append(undo)
 
     def _safely(self, hook: Hook) -> Hook:
         """The same hook, timed, and with its faults kept away from the training."""
@@ -177,6 +184,9 @@ class Recorder:
             return None
         start = self.clock()
         try:
+            if _counted():  # by a mode of the program's own, to which these operations are none
+                with _disable_current_modes():
+                    return hook(*args)
             return hook(*args)
         except Exception as error:  # the training must go on whatever happens here
             self._give_up(error)
@@ -392,7 +402,7 @@ class Recorder:
     def _look_at_curvature(self, loss: Tensor) -> None:
         self._tally.inside = True  # the gradients it takes are none of the training's
         try:
-            with torch._C.DisableTorchFunction():  # no mode of the program's either: they would see the products
+            with torch._C.DisableTorchFunction(), _disable_current_modes():  # the program's would see the products
                 self._lookout.curvature(loss, self.step)
         finally:
             self._tally.inside = False
@@ -629,7 +639,7 @@ class Recorder:
 
     def _undecided(self) -> int:
         """The update before which nothing has to be decided, unless a loss or a gradient is out of the ordinary."""
-        stops = self.race or self.limit is not None or self.seconds is not None
+        stops = self.race or self.limit is not None or self.seconds is not None or _counted()
         if stops or not self._stepped or self._inquiry.wanted is not None or self._scaled is not None:
             return 0
         most = self.step + min(TOGETHER - len(self._tally.rows), self.step // CAREFUL)

@@ -335,6 +335,8 @@ def untouched(modules: Sequence[nn.Module]) -> Iterator[None]:
     state = list({id(tensor): tensor for tensor in held}.values())
     copies = [tensor.detach().clone() for tensor in state]
     attributes = [(vars(module), _copied(vars(module))) for module in inner]
+    own = {id(g): g for module in inner for g in vars(module).values() if isinstance(g, torch.Generator)}.values()
+    drawn = [(generator, generator.get_state()) for generator in own]
     with ExitStack() as stack:
         stack.enter_context(redirect_stdout(StringIO()))
         stack.enter_context(torch.random.fork_rng(devices=[]))
@@ -345,6 +347,8 @@ def untouched(modules: Sequence[nn.Module]) -> Iterator[None]:
         finally:
             for live, before in attributes:
                 _put_back(live, before)
+            for generator, state_before in drawn:
+                generator.set_state(state_before)
             with torch.no_grad():
                 for tensor, copy in zip(state, copies, strict=True):
                     tensor.copy_(copy)

@@ -174,8 +174,9 @@ def total(tensor: Tensor) -> Any:
 
 
 def rate(optimizer: Optimizer) -> float:
-    """The learning rate of the first group; NaN where it has none."""
-    return float(optimizer.param_groups[0].get("lr", math.nan))
+    """The learning rate of the first group; NaN where it has none, or none that is known before the step."""
+    value = optimizer.param_groups[0].get("lr")
+    return math.nan if value is None else float(value)
 
 
 def untraced(hook: Hook) -> Hook:

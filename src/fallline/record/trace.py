@@ -106,7 +106,7 @@ class _Tracer:
         unseen = sum(o.gradient is not None and o.value is None for s in steps for o in s.outputs)
         if unseen:
             self.notes.append(f"{unseen} forward value{'s were' if unseen > 1 else ' was'} computed out of sight")
-        if any(packed(node) for node in self.passed):
+        if any(autograd.packed(node) for node in self.passed):
             self.notes.append(f"some local derivatives are missing: {PACKED}")
         value = float(self.loss.detach().double().reshape(()))
         return Trace(value, steps, self._layers(), self._leaves(), tuple(self.notes))
@@ -245,7 +245,7 @@ def _constants(node: Node) -> dict[str, tuple[float, ...]]:
 
 def derivatives(node: Node, passed: Passed) -> list[Local | None]:
     """The local derivatives of one operation, by asking its backward again."""
-    if packed(node):
+    if autograd.packed(node):
         return [None if g is None else Local("unread", reason=PACKED) for g in passed.outgoing]
     return local_derivatives(functools.partial(_ask, node), passed.incoming, passed.outgoing)
 
@@ -254,15 +254,6 @@ def _ask(node: Node, gradients: Gradients) -> Gradients:
     ask: Callable[..., Any] = node.apply if isinstance(node, BackwardCFunction) else node
     result = ask(*gradients)
     return result if isinstance(result, tuple) else (result,)
-
-
-def packed(node: Node) -> bool:
-    """Whether asking the node would run hooks or recompute a forward pass."""
-    if "checkpoint" in autograd.op_name(node):
-        return True
-    found = (getattr(node, name, None) for name in dir(node) if name.startswith("_raw_saved_"))
-    flat = (raw for item in found for raw in (item if isinstance(item, (tuple, list)) else (item,)))
-    return any(getattr(raw, "unpack_hook", None) is not None for raw in flat)
 
 
 def _norm(gradients: Any) -> float:

@@ -35,6 +35,8 @@ class Session:
         ahead: bool = False,
         bars: Sequence[tuple[int, float]] = (),
     ) -> None:
+        if not isinstance(budget, (int, float)):
+            raise TypeError(f"budget is the share of the training's time to use, a number above 0; got {budget!r}")
         if not budget > 0:
             raise ValueError(f"budget is the share of the training's time to use, above 0; got {budget}")
         folder, self.note = new_folder(Path(root).absolute(), name)  # the program may change directory

@@ -40,7 +40,9 @@ class LossSpike:
         usual = _around(loss, self.window)
         reference = max(_usual_trivial(training), _first(loss))
         with np.errstate(invalid="ignore"):
-            spikes = np.flatnonzero((loss > self.above * usual) & (loss > self.start * reference) & np.isfinite(loss))
+            spikes = np.flatnonzero(
+                (usual > 0) & (loss > self.above * usual) & (loss > self.start * reference) & np.isfinite(loss)
+            )
         after_others = [i for i in spikes if i > 0 and self._passes(loss, int(i))]
         spikes = np.array(after_others, dtype=int)
         if outcome.contested or not len(spikes) or len(spikes) > self.share * len(loss):
