@@ -207,4 +207,6 @@ def _checks(diagnosis: Diagnosis) -> RenderableType:
 
 
 def _where(run: Run) -> str:
-    return f"record: {run.folder}   ·   fallline report {run.name}"
+    here = Path.cwd()
+    folder = run.folder.relative_to(here) if run.folder.is_relative_to(here) else run.folder
+    return f"record: {folder}   ·   fallline report {run.name}"
