@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,27 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
     read(folder)
     assert (folder / FILE).read_bytes() == before
     assert [p.name for p in folder.iterdir()] == [FILE]
+
+
+DIES_IN_A_TRANSACTION = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("PRAGMA journal_mode=DELETE")
+db.execute("PRAGMA cache_size=1")  # so that what is not committed is in the file already
+db.execute("DELETE FROM steps")
+db.executemany("INSERT INTO meta VALUES (?, ?)", [(f"key {i}", '"' + 100 * "x" + '"') for i in range(1000)])
+os._exit(9)
+"""
+
+
+def test_a_transaction_that_its_writer_did_not_end_is_rolled_back(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put("steps", (0, 1, 2.5, 0.1, 1, 0.0))
+    store.close()
+    done = subprocess.run([sys.executable, "-c", DIES_IN_A_TRANSACTION, str(tmp_path / FILE)], check=False)
+    assert done.returncode == 9
+    assert (tmp_path / f"{FILE}-journal").stat().st_size > 0
+    assert read(tmp_path).steps["loss"].tolist() == [2.5]
 
 
 def test_no_run_there(tmp_path: Path) -> None:

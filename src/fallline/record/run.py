@@ -255,11 +255,22 @@ def read(path: Path | str) -> Run:
     if not file.is_file():
         raise RunError(f"no run at {folder}: there is no {FILE} in it (`fallline runs` lists the runs)")
     try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            db.execute("BEGIN")  # one moment of a run that may still be going on
-            return _read(db, file.parent)
+        return _open(file, "ro")
     except sqlite3.DatabaseError as error:
-        raise RunError(f"{file} is not a record of fallline, or it is damaged: {error}") from error
+        if "readonly" not in str(error):
+            raise RunError(f"{file} is not a record of fallline, or it is damaged: {error}") from error
+    try:
+        return _open(file, "rw")  # its writer was killed in the middle of a transaction, which is to be rolled back
+    except sqlite3.DatabaseError as error:
+        raise RunError(
+            f"{file} cannot be read as its writer left it: {error}; copy it to where it can be written"
+        ) from error
+
+
+def _open(file: Path, mode: str) -> Run:
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True)) as db:
+        db.execute("BEGIN")  # one moment of a run that may still be going on
+        return _read(db, file.parent)
 
 
 def runs(root: Path | str = "runs") -> list[Path]:
