@@ -36,7 +36,7 @@ def test_nothing_that_follows_the_loss_passes_where_it_is_never_a_number(record:
     diagnosis = diagnose(record().chain(3).losses([math.nan] * 50).run())
     assert "non-finite" in {f.code for f in diagnosis.findings}
     assert not COURSE & set(diagnosis.passed)
-    assert diagnosis.not_applicable["plateau"] == "no two losses are finite numbers"
+    assert diagnosis.not_applicable["plateau"] == "no loss is a finite number"
 
 
 def test_one_cause_with_its_consequences_under_it() -> None:
