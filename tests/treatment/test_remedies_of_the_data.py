@@ -213,7 +213,7 @@ def test_each_of_several_targets_is_scaled_by_itself(several: bool, watched: Wat
         return model
 
     seen = watched(lambda: fitted(model, y, lr=1e-12), model=(model := Heads(several)))
-    evidence = {"target_rms": 1e4} if several else {"apart": 1e9}
+    evidence = {"target_rms": 1e4} if several else {"apart": 1e9, "explained": 0.0}
     (proposal,) = BY_NAME["scale-targets"].propose(finding("unscaled-data", **evidence), seen)
     assert proposal.args["mean"] == pytest.approx(mean.tolist())
     assert proposal.args["std"] == pytest.approx(std.tolist(), rel=0.01)
@@ -236,6 +236,7 @@ def test_the_mean_and_deviation_are_those_of_the_targets(watched: Watched) -> No
     assert proposal.args["mean"] == pytest.approx(float(y.mean()))
     assert proposal.args["std"] == pytest.approx(float(y.std()))
     assert BY_NAME["scale-targets"].propose(finding("unscaled-data"), run) == []  # it was the inputs
+    assert BY_NAME["scale-targets"].propose(finding("unscaled-data", apart=300.0), run) == []  # a single one of them
     assert "prediction = model(x) * std + mean" in change("scale-targets", proposal.args)
 
 

@@ -92,7 +92,7 @@ class Calls:
 
         @functools.wraps(original)
         def called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-            if _compiling() or self._inside or self._called is not called or self._original is None:
+            if _compiling() or self._inside or self._called is not called:
                 return original(module, *args, **kwargs)
             if not torch.is_grad_enabled():
                 known = self._known.get(id(module))
@@ -134,7 +134,7 @@ class Calls:
         if self._original is not None:
             if nn.Module.__call__ is self._called:  # else the program has put its own around it
                 nn.Module.__call__ = self._original  # type: ignore[method-assign]
-            self._original = None
+            self._original = self._called = None
 
     def _remove(self) -> None:
         self._listening = False

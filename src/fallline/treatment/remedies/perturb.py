@@ -103,7 +103,7 @@ class Search:
             with torch.no_grad():
                 for place, (tensor, origin, good) in enumerate(zip(held, first, best or first, strict=True)):
                     other = good if last else _elsewhere(origin, generator)
-                    tensor.copy_(other if chosen is None or last else good)
+                    tensor.copy_(other if chosen is None else good)
                     if chosen is not None and chosen[0] == place:
                         tensor[chosen[1]] = other[chosen[1]]
 

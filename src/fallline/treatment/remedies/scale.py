@@ -17,6 +17,8 @@ from fallline.treatment.patient import RECURRENT, Call, Patient
 from fallline.treatment.remedies import layers
 from fallline.treatment.scaler import Scaler
 
+OUTWEIGHED = "explained"  # told of the finding that one target outweighs another
+
 
 @dataclass(frozen=True)
 class ScaleInputs:
@@ -89,11 +91,15 @@ class ScaleTargets:
         """By the mean and variance of the targets seen, where they are out of scale; of several each by its own."""
         outputs = [layers.weight(run, layer) for layer in run.layers if layer.output and not layer.activation]
         targets = _targets(run)
-        if {"target_rms", "apart"}.isdisjoint(finding.evidence) or not targets or len(targets) not in (1, len(outputs)):
+        if (
+            {"target_rms", OUTWEIGHED}.isdisjoint(finding.evidence)
+            or not targets
+            or len(targets) not in (1, len(outputs))
+        ):
             return []
         spreads = [_spread(seen) for seen in targets]
         columns = [s.detail["columns"] for s in run.sights if s.detail.get("columns")]
-        if "apart" in finding.evidence and len(outputs) == 1 and columns:
+        if OUTWEIGHED in finding.evidence and len(outputs) == 1 and columns:
             spreads = [(m, math.sqrt(v)) for m, v in zip(columns[-1]["means"], columns[-1]["variances"], strict=True)]
         means, stds = zip(*spreads, strict=True)
         if not min(stds) > 0:
