@@ -66,6 +66,7 @@ def test_going_on(tmp_path: Path) -> None:
         (["fit"], "give a file or the name of a set"),
         (["fit", "digits", "--resume", "x"], "give a file or the name of a set"),
         (["fit", "--resume", "x"], "there is no run 'x'"),
+        (["fit", "--resume", "x", "--lr", "0.1", "--batch-size", "8"], "leave out --batch-size, --lr"),
         (["fit", "digit"], "did you mean 'digits'"),
         (["fit", "digits", "--target", "targt"], "did you mean 'target'"),
         (["fit", "digits", "--task", "text"], "--task takes classes or numbers"),
@@ -83,6 +84,25 @@ def test_mistakes_are_one_sentence(words: list[str], message: str, tmp_path: Pat
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_values_that_a_prediction_cannot_read(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"age": range(3, 43), "colour": ["red", "blue"] * 20, "born": pd.date_range("2020-01-01", periods=40)}
+    )
+    table.assign(target=table["age"] * 2.0).to_csv(tmp_path / "t.csv", index=False)
+    run("fit", tmp_path / "t.csv", "--epochs", "1", "--quiet", "--runs", tmp_path / "runs")
+    assert run("predict", "fit-t-1", tmp_path / "t.csv", "--runs", tmp_path / "runs").stderr == ""
+    few = table.head(4).assign(
+        age=["7", "old", "9", None], colour=["red", "pink", "blue", None], born=["2020-01-05", "soon", "later", None]
+    )
+    few.to_csv(tmp_path / "few.csv", index=False)
+    said = run("predict", "fit-t-1", tmp_path / "few.csv", "--runs", tmp_path / "runs").stderr.splitlines()
+    assert said == [
+        "fallline: column 'age': 1 of 4 values cannot be read as numbers and count as missing, as 'old'",
+        "fallline: column 'colour': 1 of 4 values were not among those of the training, as 'pink'",
+        "fallline: column 'born': 2 of 4 values cannot be read as dates and count as missing, as 'soon'",
+    ]
 
 
 def test_columns_that_a_prediction_needs(flowers: Path, tmp_path: Path) -> None:

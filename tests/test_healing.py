@@ -71,8 +71,8 @@ def test_the_story_is_told_with_numbers(tmp_path: Path) -> None:
     assert 100 <= len(before.steps) < len(run.record.steps)
     assert json.loads((run.folder / "fit.json").read_text())["request"]["origin"]["description"]["init"] != "zeros"
     out = io.StringIO()
-    fit_summary.show(run.summary(), out)
-    assert "healed" in out.getvalue()
+    run.report(out)
+    assert "Healed after" in out.getvalue()
     assert str(story["chosen"])[:20] in out.getvalue()
     again = fallline.load(run.folder)
     x = torch.randn(3, run.data.width).numpy()

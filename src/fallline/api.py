@@ -240,7 +240,7 @@ def fit_command(
         request = fitting.asked(source, **given)
     try:
         with bars.training(shown=not quiet) as look:
-            fitted = fitting.fit(request, root=root, resume=folder, budget=budget, argv=sys.argv, look=look)
+            fitted = fitting.fit(request, root=root, resume=folder, budget=budget, argv=sys.argv[1:], look=look)
     except KeyboardInterrupt as stopped:
         print("fallline:", *getattr(stopped, "__notes__", ["stopped"]), file=sys.stderr)
         sys.exit(130)
@@ -262,6 +262,8 @@ def predict(name: str, table: Path, out: Path | None, root: Path) -> None:
         probability = predictor.predict_proba(frame)
         for place, label in enumerate(predictor.task.classes):
             predicted[f"p({label})"] = probability[:, place]
+    for note in predictor.unread(frame):
+        print(f"fallline: {note}", file=sys.stderr)
     predicted.to_csv(out or sys.stdout, index=False)
 
 
@@ -568,6 +570,9 @@ class Forecast:
     def __getitem__(self, position: int) -> Finding:
         return self.findings[position]
 
+    def __repr__(self) -> str:
+        return f"Forecast({', '.join(finding.code for finding in self) or 'nothing found'})"
+
     def report(self, file: Any = None) -> None:
         """Print the report (to standard output unless ``file`` is given)."""
         terminal.show(self.run, self.diagnosis, file or sys.stdout)
@@ -621,7 +626,8 @@ def list_runs(root: Path) -> list[str]:
         loss = run.steps["loss"]
         ended = f"exit {run.meta['exit']}" if "exit" in run.meta else "running, or killed"
         last = f"loss {loss[-1]:.4g}" if len(loss) else "no loss"
-        lines.append(f"{run.name:24} {len(run.steps):>8} updates   {last:16} {ended}")
+        done = f"{len(run.steps):>8} update{'s' if len(run.steps) != 1 else ' '}"
+        lines.append(f"{run.name:24} {done}   {last:16} {ended}")
     return lines or [f"no runs in {root}; `fallline run SCRIPT` makes one"]
 
 

@@ -137,8 +137,20 @@ def backprop(
     sys.exit(api.backprop_program(script, args or [], module, json_file, plot, verify, everything))
 
 
+RESUMED = {
+    "source",
+    "resume",
+    "epochs",
+    "budget",
+    "quiet",
+    "root",
+    "json_file",
+}  # options of fit that may go with --resume
+
+
 @app.command()
 def fit(
+    context: typer.Context,
     source: Annotated[str | None, typer.Argument(help="A CSV or Parquet file, or digits, iris, wine, …")] = None,
     target: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column to predict.")] = None,
     task: Annotated[str | None, typer.Option(metavar="classes|numbers", help="What the target is.")] = None,
@@ -177,11 +189,17 @@ def fit(
     json_file: JsonFile = None,
 ) -> None:
     """Train a network on your data, and say how its training went."""
-    options = dict(locals())
+    options = {name: value for name, value in locals().items() if name != "context"}
     from fallline import api
     from fallline.objective.mistake import InputError
     from fallline.record.run import RunError
 
+    given = [name for name in options.keys() - RESUMED if context.get_parameter_source(name).name == "COMMANDLINE"]
+    if resume is not None and given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
+        _fail(
+            f"--resume goes on with what the run was begun with: leave out {names}, or begin a new run without --resume"
+        )
     try:
         api.fit_command(**options)
     except (InputError, RunError) as error:

@@ -96,6 +96,10 @@ class Predictor:
         found: NDArray[np.float64] = probabilities(self.outputs(x)).double().numpy()
         return found
 
+    def unread(self, frame: Any) -> list[str]:
+        """What stands in the rows of a data frame but tells the network nothing: one sentence a column."""
+        return self.preparation.unread(frame) if isinstance(self.preparation, Preparation) else []
+
 
 def _plain(x: Any) -> Any:
     return x.detach().cpu().numpy() if isinstance(x, Tensor) else x

@@ -78,6 +78,10 @@ class Preparation:
         parts = [part for column in self.columns for part in _parts(column, frame[column.name])]
         return np.stack(parts, axis=1).astype(np.float32) if parts else np.zeros((len(frame), 0), np.float32)
 
+    def unread(self, frame: Any) -> list[str]:
+        """What stands in these rows but tells the network nothing: one sentence a column."""
+        return [note for column in self.columns if (note := _unread(column, frame[column.name]))]
+
     def as_json(self) -> dict[str, Any]:
         """For :meth:`from_json`."""
         return {"columns": [asdict(column) for column in self.columns]}
@@ -202,6 +206,18 @@ def _numbers(column: Any, kind: ColumnKind) -> Floats:
     days = (moments - table.pandas().Timestamp("1970-01-01", tz="UTC")).dt.total_seconds() / DAY
     found: Floats = days.to_numpy(dtype=np.float64)
     return found
+
+
+def _unread(column: Column, values: Any) -> str | None:
+    present = values.notna().to_numpy()
+    if column.kind == "category":
+        lost = present & ~np.isin(table.texts(values, MISSING), column.categories) & (not column.others)
+        what = "were not among those of the training"
+    else:
+        lost = present & np.isnan(_numbers(values, column.kind))
+        what = f"cannot be read as {column.kind}s and count as missing"
+    first = values.iloc[int(lost.argmax())] if lost.any() else None
+    return f"column {column.name!r}: {lost.sum()} of {len(lost)} values {what}, as {first!r}" if lost.any() else None
 
 
 def _parts(column: Column, values: Any) -> list[Floats]:

@@ -35,8 +35,6 @@ def _summary(summary: dict[str, Any]) -> Table:
     )
     best = f"; the weights are those of epoch {training['best_epoch']}" if training["best_epoch"] else ""
     rows.add_row("ended", Text(training["ended"] + best))
-    for intervention in summary["interventions"]:
-        rows.add_row("healed" if intervention["chosen"] else "not healed", story(intervention))
     for note in summary["notes"]:
         rows.add_row("note", Text(note, style="yellow"))
     for name, part in summary["scores"].items():
@@ -49,7 +47,8 @@ def _summary(summary: dict[str, Any]) -> Table:
 
 def story(intervention: dict[str, Any]) -> Text:
     """One round of healing, as sentences."""
-    said = Text(f"After {intervention['step']} updates: {'; '.join(intervention['findings'])}. ")
+    done = "Healed" if intervention["chosen"] else "Not healed"
+    said = Text(f"{done} after {intervention['step']} updates: {'; '.join(intervention['findings'])}. ")
     trials = sorted(intervention["trials"], key=lambda trial: float(trial["regret"]))
     said.append(
         f"Back to update {intervention['back_to']}, {len(trials)} remedies tried for {intervention['updates']} "

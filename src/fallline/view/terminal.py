@@ -19,6 +19,7 @@ from fallline.diagnosis.diagnose import Diagnosis
 from fallline.diagnosis.finding import Finding, text
 from fallline.diagnosis.forecast import Factor, factors
 from fallline.record.run import Run
+from fallline.view.fit_summary import story
 
 BARS = 14  # most layers drawn
 LONGEST = 20  # most rows of a forecast
@@ -62,6 +63,7 @@ def report(run: Run, diagnosis: Diagnosis, program: str = "") -> RenderableType:
     """The whole report, as Rich renders it."""
     parts: list[RenderableType] = [Text(), _heading(run, program)]
     parts += [Text(f"  {note}", style="yellow") for note in run.meta.get("notes", [])]
+    parts += [Padding(story(healing), (0, 0, 0, 2)) for healing in run.meta.get("interventions", [])]
     roots = [f for f in diagnosis.findings if f.because_of is None]
     drawn = False
     for finding in roots:
@@ -104,7 +106,7 @@ def _factors(foretold: Sequence[Factor]) -> RenderableType:
 
 def _heading(run: Run, program: str) -> Text:
     argv = run.meta.get("argv") or []
-    name = program or (Path(argv[0]).name if argv else run.name)
+    name = program or (run.name if not argv else " ".join(argv) if argv[0] == "fit" else Path(argv[0]).name)
     steps = len(run.steps)
     seconds, training = run.meta.get("seconds"), float(run.meta.get("training_seconds", 0.0))
     said = Text(name, style="bold")
