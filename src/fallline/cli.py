@@ -194,7 +194,8 @@ def fit(
     from fallline.objective.mistake import InputError
     from fallline.record.run import RunError
 
-    given = [name for name in options.keys() - RESUMED if context.get_parameter_source(name).name == "COMMANDLINE"]
+    sources = {name: context.get_parameter_source(name) for name in options.keys() - RESUMED}
+    given = [name for name, origin in sources.items() if origin is not None and origin.name == "COMMANDLINE"]
     if resume is not None and given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
         _fail(
