@@ -42,6 +42,21 @@ def test_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(r.plot("phase").axes) == 2
 
 
+def test_basins_by_a_rate_with_which_a_descent_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fallline.view.figures import maps
+
+    monkeypatch.setattr(maps, "STARTS", 12)
+    drawn = minimize("two-wells", [1.0, 0.0]).plot("basins")  # with 1 / L of the saddle the steps swing without end
+    assert "0.25; with 0.5 none arrives" in drawn.axes[0].get_title(loc="left")
+    assert {text.get_text() for text in drawn.legends[0].get_texts()} >= {"(0, 1.41)", "(0, −1.41)"}
+
+
+def test_a_gradient_of_exactly_zero_is_drawn() -> None:
+    length = minimize("two-wells", [1.0, 0.0]).plot("history").axes[1]
+    assert list(length.get_lines()[0].get_ydata()) == [2.0, 0.0]
+    assert length.get_yscale() == "symlog"
+
+
 def test_in_a_notebook() -> None:
     r = minimize("parabola", lr=0.1)
     assert r._repr_png_().startswith(b"\x89PNG")

@@ -23,6 +23,7 @@ KINDS = ("curve", "contour", "surface", "saddle", "history", "basins", "phase")
 TANGENTS = 4  # first steps that get a tangent
 ARROWS = 5  # first points that get a gradient arrow
 GRID = 161
+FEW = 30  # steps up to which each is marked in a history
 
 
 def picture(result: Result, kind: str | None = None) -> Figure:
@@ -306,22 +307,37 @@ def history(results: Sequence[tuple[str, Result]]) -> Figure:
         steps = np.arange(trace.nit + 1)
         base = minima[0].fun if minima else None
         values = trace.values - base if base is not None else trace.values
-        look = {"color": colour, "linewidth": 1.5, "label": label or None}
+        look: dict[str, Any] = {"color": colour, "linewidth": 1.5, "label": label or None}
+        look |= {"marker": "."} if trace.nit <= FEW else {}
         panels[0].plot(steps, np.where(np.isfinite(values), values, np.nan), **look)
-        panels[1].semilogy(steps, np.where(trace.norms > 0, trace.norms, np.nan), **look)
+        panels[1].plot(steps, np.where(np.isfinite(trace.norms), trace.norms, np.nan), **look)
         if minima:
             points = np.array([known.x for known in minima], dtype=float)
             distance = np.linalg.norm(trace.path[:, None] - points[None], axis=2).min(axis=1)
-            panels[2].semilogy(steps, np.where(distance > 0, distance, np.nan), **look)
+            panels[2].plot(steps, np.where(np.isfinite(distance), distance, np.nan), **look)
     _scale(panels[0], [result.trace.values - (minima[0].fun if minima else 0.0) for _, result in results])
     quiet(panels[0], "step", "", "value above the minimum" if minima else "value")
     quiet(panels[1], "step", "", "length of the gradient")
     panels[1].axhline(results[0][1].trace.gtol, color=GREY, linewidth=0.8, linestyle=":")
     if minima:
         quiet(panels[2], "step", "", "distance from the minimum")
+    for axes in panels[1:]:
+        _logarithmic(axes)
+    for axes in panels:
+        axes.xaxis.get_major_locator().set_params(integer=True)
     if any(label for label, _ in results):
         panels[0].legend(fontsize=8, frameon=False)
     return drawn
+
+
+def _logarithmic(axes: Any) -> None:
+    """A logarithmic axis; below the smallest number above zero a linear one, where something is exactly zero."""
+    drawn = np.concatenate([line.get_ydata() for line in axes.get_lines()])
+    if not (drawn == 0).any():
+        axes.set_yscale("log")
+    elif (drawn > 0).any():
+        axes.set_yscale("symlog", linthresh=float(drawn[drawn > 0].min()))
+        axes.set_ylim(bottom=0)
 
 
 def _scale(axes: Any, curves: Sequence[Floats]) -> None:

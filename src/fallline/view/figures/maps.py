@@ -22,6 +22,7 @@ AWAY = (STOPS.index(Stop.FAR), STOPS.index(Stop.NON_FINITE))
 STARTS = 140  # along each side of the basin map
 RATES, MOMENTA = 160, 100  # of the phase diagram
 STEPS = 1000
+HALVED = 4  # rates tried until a descent arrives: that of the result, its half, …
 
 
 def basins(result: Result, low: Floats, high: Floats) -> Figure:
@@ -30,9 +31,12 @@ def basins(result: Result, low: Floats, high: Floats) -> Figure:
     x, y = np.meshgrid(np.linspace(low[0], high[0], STARTS), np.linspace(low[1], high[1], STARTS))
     starts = torch.as_tensor(np.stack([x.ravel(), y.ravel()], axis=1))
     rule = RULES.get(trace.optimizer, RULES["gd"])
-    lr: Any = trace.lr if trace.optimizer in RULES and trace.lr > 0 else "bb"
+    rates: list[Any] = [trace.lr / 2**n for n in range(HALVED)] if trace.optimizer in RULES and trace.lr > 0 else ["bb"]
     options = {rule.momentum: trace.momentum} if rule.momentum else {}
-    flight = descend(result.objective, starts, Plan(rule, lr, options, max_iter=STEPS, record=False))
+    for lr in rates:
+        flight = descend(result.objective, starts, Plan(rule, lr, options, max_iter=STEPS, record=False))
+        if (flight.stop == ARRIVED).any():
+            break
     ends, label = _ends(flight, float((high - low).max()))
     shown = min(len(ends), len(COLOURS))
     label = np.where(label >= shown, -1, label)
@@ -41,14 +45,16 @@ def basins(result: Result, low: Floats, high: Floats) -> Figure:
     colours = ListedColormap(["#eeeeee", *COLOURS[:shown]])
     edges = np.arange(-1.5, shown + 0.5)
     axes.pcolormesh(x, y, label.reshape(x.shape), cmap=colours, norm=BoundaryNorm(edges, colours.N), alpha=0.55)
-    names = [f"({end[0] + 0.0:.3g}, {end[1] + 0.0:.3g})".replace("-", "−") for end in ends[:shown]]
+    told = np.where(abs(ends[:shown]) < 1e-4 * float((high - low).max()), 0.0, ends[:shown])
+    names = [f"({end[0]:.3g}, {end[1]:.3g})".replace("-", "−") for end in told]
     axes.plot(*ends[:shown].T, "*", color="white", markeredgecolor=INK, markersize=13, linestyle="none")
     patches = [Patch(color=colour, alpha=0.55, label=name) for colour, name in zip(COLOURS, names, strict=False)]
     patches.append(Patch(color="#eeeeee", label=f"elsewhere, or not in {STEPS:,} steps"))
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
     drawn.legend(handles=patches, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    rate = f"learning rate {trace.lr:.4g}" if lr == trace.lr else "Barzilai–Borwein rates"
+    rate = "Barzilai–Borwein rates" if lr == "bb" else f"learning rate {lr:.4g}"
+    rate += f"; with {trace.lr:.4g} none arrives" if lr not in ("bb", trace.lr) else ""
     quiet(axes, trace.variables[0], trace.variables[1], f"where a descent ends, by its start ({rule.name}, {rate})")
     return drawn
 
