@@ -262,10 +262,10 @@ def test_small_networks_take_one_thread(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_the_network_is_exported(tmp_path: Path) -> None:
-    from fallline import api
+    from fallline import commands
 
     run = fallline.fit(None, "iris", epochs=2, root=tmp_path)
-    (path,) = api.export(run.record, "pt2", tmp_path / "out")
+    (path,) = commands.export(run.record, "pt2", tmp_path / "out")
     again = torch.export.load(path).module()
     x = torch.randn(7, 4, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(again(x), run.model(x))

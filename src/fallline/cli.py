@@ -74,13 +74,13 @@ def run(
     root: Root = Path("runs"),
 ) -> None:
     """Run a program unchanged, and end with a diagnosis of its training."""
-    from fallline import api
+    from fallline import commands
 
     if fail_on not in (None, "error", "warning"):
         _fail(f"--fail-on takes error or warning, not {fail_on!r}")
     if not 0 < budget <= 1:
         _fail(f"--budget is a share of the training's time, above 0 and at most 1, not {budget}")
-    api.run(script, args or [], module, budget, root, json_file, html, fail_on, check_only)
+    commands.run(script, args or [], module, budget, root, json_file, html, fail_on, check_only)
 
 
 @app.command(context_settings=PASS_ON)
@@ -92,9 +92,9 @@ def check(
     root: Root = Path("runs"),
 ) -> None:
     """Run a program up to its first update, and say what that foretells (as run --check-only)."""
-    from fallline import api
+    from fallline import commands
 
-    api.run(script, args or [], module, 0.03, root, json_file, None, None, True)
+    commands.run(script, args or [], module, 0.03, root, json_file, None, None, True)
 
 
 @app.command(context_settings=PASS_ON)
@@ -111,11 +111,11 @@ def fix(
     root: Root = Path("runs"),
 ) -> None:
     """Try remedies on a program, and say which change to make, with the measured effect."""
-    from fallline import api
+    from fallline import commands
     from fallline.record.run import RunError
 
     try:
-        status = api.fix(script, args or [], module, json_file, diff_file, apply, root)
+        status = commands.fix(script, args or [], module, json_file, diff_file, apply, root)
     except RunError as error:
         _fail(f"{error}; where the program clears that folder itself, keep the runs elsewhere: --runs DIR")
     sys.exit(status)
@@ -132,9 +132,9 @@ def backprop(
     everything: Annotated[bool, typer.Option("--all", help="List every operation, however many.")] = False,
 ) -> None:
     """Run a program until its first backward pass, and show every factor of the chain rule in it."""
-    from fallline import api
+    from fallline import commands
 
-    sys.exit(api.backprop_program(script, args or [], module, json_file, plot, verify, everything))
+    sys.exit(commands.backprop(script, args or [], module, json_file, plot, verify, everything))
 
 
 RESUMED = {
@@ -190,7 +190,7 @@ def fit(
 ) -> None:
     """Train a network on your data, and say how its training went."""
     options = {name: value for name, value in locals().items() if name != "context"}
-    from fallline import api
+    from fallline import commands
     from fallline.objective.mistake import InputError
     from fallline.record.run import RunError
 
@@ -202,7 +202,7 @@ def fit(
             f"--resume goes on with what the run was begun with: leave out {names}, or begin a new run without --resume"
         )
     try:
-        api.fit_command(**options)
+        commands.fit(**options)
     except (InputError, RunError) as error:
         _fail(str(error))
 
@@ -215,12 +215,12 @@ def predict(
     root: Root = Path("runs"),
 ) -> None:
     """Predict with the network of a run of fit."""
-    from fallline import api
+    from fallline import commands
     from fallline.objective.mistake import InputError
     from fallline.record.run import RunError
 
     try:
-        api.predict(name, table, out, root)
+        commands.predict(name, table, out, root)
     except (InputError, RunError) as error:
         _fail(str(error))
 
@@ -228,26 +228,26 @@ def predict(
 @app.command()
 def runs(root: Root = Path("runs")) -> None:
     """List the recorded runs."""
-    from fallline import api
+    from fallline import commands
 
-    for line in api.list_runs(root):
+    for line in commands.runs(root):
         typer.echo(line)
 
 
 @app.command()
 def report(name: RunName, root: Root = Path("runs"), json_file: JsonFile = None) -> None:
     """Show the report of a recorded run, also while it goes on."""
-    from fallline import api
+    from fallline import commands
 
-    api.show(_find(name, root), json_file)
+    commands.report(_find(name, root), json_file)
 
 
 @app.command()
 def diagnose(name: RunName, root: Root = Path("runs"), json_file: JsonFile = None) -> None:
     """Apply all checks to a recorded run again, and keep what they find with it."""
-    from fallline import api
+    from fallline import commands
 
-    api.show(_find(name, root), json_file, keep=True)
+    commands.report(_find(name, root), json_file, keep=True)
 
 
 @app.command()
@@ -258,9 +258,9 @@ def replay(
     json_file: JsonFile = None,
 ) -> None:
     """Do the forward pass in which NaN or Inf was born again, operation by operation, with the batch that was kept."""
-    from fallline import api
+    from fallline import commands
 
-    sys.exit(api.replay(_find(name, root), json_file, everything))
+    sys.exit(commands.replay(_find(name, root), json_file, everything))
 
 
 @app.command()
@@ -287,13 +287,13 @@ def export(
     root: Root = Path("runs"),
 ) -> None:
     """Write a recorded run as text files, one a table, or the network that was trained."""
-    from fallline import api
+    from fallline import commands
     from fallline.objective.mistake import InputError
 
     if form not in ("jsonl", "csv", "pt2", "onnx"):
         _fail(f"--format takes jsonl or csv, pt2 or onnx, not {form!r}")
     try:
-        for path in api.export(_find(name, root), form, to):
+        for path in commands.export(_find(name, root), form, to):
             typer.echo(path)
     except InputError as error:
         _fail(str(error))
@@ -321,12 +321,12 @@ def minimize(
     picture: Annotated[str | None, typer.Option(metavar="KIND", help="Of --plot: curve, contour, history, …")] = None,
 ) -> None:
     """Descend on a function, step by step, and say whether where it ended is a minimum."""
-    from fallline import api
+    from fallline import commands
 
     settings = {"optimizer": optimizer, "lr": lr, "momentum": momentum, "schedule": schedule, "max_iter": max_iter}
     settings |= {"gtol": gtol, "target": target, "escape": escape, "search": search, "tries": tries}
     try:
-        api.show_descent(expression, start, settings, compare, json_file, plot, picture)
+        commands.minimize(expression, start, settings, compare, json_file, plot, picture)
     except ValueError as error:
         _fail(str(error))
 
@@ -334,9 +334,9 @@ def minimize(
 @app.command()
 def functions() -> None:
     """List the functions that have a name."""
-    from fallline import api
+    from fallline import commands
 
-    api.show_functions()
+    commands.functions()
 
 
 def _find(name: str, root: Path) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import sys
 from dataclasses import replace
 from functools import cached_property
@@ -259,8 +258,7 @@ def _finish(fitted: Fitted, request: Request) -> None:
     """Keep the model and the findings with the run."""
     assert fitted.folder is not None
     saved.save(fitted.folder, fitted.predictor, request.origin, {"ended": fitted.ended, "score": fitted.score})
-    rows = [(i, json.dumps(json_report.finding(f))) for i, f in enumerate(fitted.findings)]
-    append(fitted.folder, "findings", rows, replace=True)
+    append(fitted.folder, "findings", json_report.rows(fitted.findings), replace=True)
 
 
 def asked(

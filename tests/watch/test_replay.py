@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from fallline import api
+from fallline import api, commands
 from fallline.record import kept
 from fallline.watch.session import Session
 
@@ -106,7 +106,7 @@ def recorded(program: str, *args: str) -> str:
     """Run a program as `fallline run` does; what it prints."""
     Path("train.py").write_text(HEAD + program)
     with redirect_stderr(StringIO()) as said, pytest.raises(SystemExit):
-        api.run("train.py", list(args), False, 0.03, Path("runs"), None, None, None)
+        commands.run("train.py", list(args), False, 0.03, Path("runs"), None, None, None)
     return " ".join(said.getvalue().split())
 
 
@@ -114,7 +114,7 @@ def shown_again(name: str = "train-1") -> tuple[int, str]:
     """The exit status of `fallline replay`, and what it prints."""
     linecache.checkcache()
     with redirect_stderr(StringIO()) as said:
-        status = api.replay(api.find_run(name, Path("runs")), Path("again.json"), False)
+        status = commands.replay(api.find_run(name, Path("runs")), Path("again.json"), False)
     return status, said.getvalue()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -40,6 +42,11 @@ def finding(found: Finding) -> dict[str, Any]:
     data = asdict(found)
     data["evidence"] = {name: _finite(value) for name, value in found.evidence.items()}
     return {**data, "layers": list(found.layers), "steps": list(found.steps), "remedies": list(data["remedies"])}
+
+
+def rows(findings: Sequence[Finding]) -> list[tuple[int, str]]:
+    """Findings as the record keeps them: their place and their text."""
+    return [(place, json.dumps(finding(found))) for place, found in enumerate(findings)]
 
 
 def _finite(value: float) -> float | str:
