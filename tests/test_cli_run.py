@@ -194,9 +194,9 @@ def test_an_error_inside_of_backward_after_some_training(plain_training: Ended, 
 
 def test_a_fault_of_fallline_is_told_once_and_changes_nothing(plain_training: Ended, tmp_path: Path) -> None:
     sabotage = (
-        "from fallline.record.recorder import Recorder\n"
+        "from fallline.record.observer import Observer\n"
         "def broken(*args): raise ZeroDivisionError('a bug of our own')\n"
-        "Recorder._on_call = broken\n"
+        "Observer._call = broken\n"
     )
     (tmp_path / "train.py").write_text(sabotage + FAILING)
     ended = run(*FALLLINE, "train.py", cwd=tmp_path)

@@ -22,6 +22,7 @@ from torch.optim.optimizer import Optimizer
 from torch.utils.checkpoint import checkpoint
 
 from fallline.record import recorder
+from fallline.record.observer import Observer
 from fallline.record.recorder import Recorder, StopTraining
 from fallline.record.run import Run, Training, read
 from fallline.record.schedule import ALLOWANCE, FIRST
@@ -1177,10 +1178,14 @@ def test_nothing_of_the_program_is_kept_alive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["_before_backward", "_observe", "_on_call", "_on_activation", "_before_step", "_write_sample", "_finish"]
+    ("owner", "place"),
+    [
+        *((Recorder, name) for name in ("_before_backward", "_observe", "_before_step", "_write_sample", "_finish")),
+        *((Observer, name) for name in ("listen", "sight", "_call", "activation")),
+    ],
 )
 def test_a_fault_stops_the_recorder_and_not_the_training(
-    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    owner: type, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train() -> list[Tensor]:
         torch.manual_seed(0)
@@ -1196,7 +1201,7 @@ def test_a_fault_stops_the_recorder_and_not_the_training(
         raise ZeroDivisionError("a bug of our own")
 
     expected = train()
-    monkeypatch.setattr(Recorder, place, broken)
+    monkeypatch.setattr(owner, place, broken)
     watch = Recorder(Store(tmp_path), budget=1e9).start()
     found = train()
     watch.stop()

@@ -25,7 +25,7 @@ from torch.utils.checkpoint import checkpoint
 
 import fallline
 from fallline.record import recorder, schedule
-from fallline.record.recorder import Recorder
+from fallline.record.observer import Observer
 from fallline.watch.session import Session
 
 
@@ -510,7 +510,7 @@ def test_a_training_that_fails_leaves_no_hook(tmp_path: Path) -> None:
 
 def test_no_hook_stays_on_a_graph_that_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr(Recorder, "_on_call", lambda *args: calls.append(args))
+    monkeypatch.setattr(Observer, "_call", lambda *args: calls.append(args))
     model, _ = _small()
     with Session("test", tmp_path, budget=1e9):
         loss = model(data(6, 5)).square().mean()

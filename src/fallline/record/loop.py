@@ -15,6 +15,7 @@ from fallline.record import graph as autograd
 from fallline.record import measure
 from fallline.record.recorder import Recorder
 from fallline.record.sample import Sample
+from fallline.record.schedule import FIRST
 from fallline.record.store import cell
 
 
@@ -94,8 +95,8 @@ class LoopRecorder(Recorder):
             if link.grad_in is not None:
                 sample.add(layer, "grad_in", measure.norm(link.grad_in))
             if link.grad_activated is not None:
-                self._on_activation(sample, layer, -1, link.activation, (link.grad_out,), (link.grad_activated,))
-        sample.sights.append(self._sight(graph, loss))
+                self._observer.activation(sample, layer, -1, link.activation, (link.grad_out,), (link.grad_activated,))
+        sample.sights.append(self._observer.sight(graph, loss, None, self._samples < FIRST))
         self._weigh(sample, pairs)
 
     def stepped(self, loss: float, rate: float) -> None:

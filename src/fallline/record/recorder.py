@@ -26,18 +26,17 @@ from torch.optim.optimizer import (
 )
 from torch.utils._python_dispatch import _disable_current_modes
 
-from fallline.record import batch, measure, signs, through_time
 from fallline.record import graph as autograd
+from fallline.record import measure, signs
 from fallline.record.carried import Carried
 from fallline.record.catalog import Catalog
 from fallline.record.inquiry import Inquiry
 from fallline.record.lookout import Lookout
-from fallline.record.modes import modes
-from fallline.record.operations import ACTIVATIONS, PIECEWISE
+from fallline.record.observer import Observer
+from fallline.record.operations import PIECEWISE
 from fallline.record.race import Race
 from fallline.record.sample import Sample
 from fallline.record.schedule import FIRST, Schedule
-from fallline.record.sight import loss_sight, penalty_alone
 from fallline.record.store import FLUSH_SECONDS, Store, cell
 from fallline.record.tally import Hook, Tally, rate, total, untraced
 
@@ -91,7 +90,6 @@ class Recorder:
         self._schedule = Schedule(budget)
         self._sample: Sample | None = Sample()
         self._samples = 0
-        self._streaks: dict[int, Tensor] = {}
         self._start: dict[int, Tensor] = {}
         self._settled = -math.inf  # when rows were last handed over
         self._carried = Carried(store)
@@ -100,9 +98,10 @@ class Recorder:
         self._hand: list[tuple[weakref.ref[Tensor], int, Tensor]] = []
         self._asked: dict[tuple[Any, ...], bool] = {}
         self._scaled: tuple[weakref.ref[Tensor], Tensor, Tensor | None] | None = None
-        self._broken = self._dropped = False  # whether a number was not finite, and whether dropout acts
+        self._broken = False  # whether a number was not finite
         self._inquiry, self._labels = Inquiry(store, self.catalog), signs.Labels(self._see_labels)
         self._tally = Tally(self._inquiry, self._give_up)
+        self._observer = Observer(self.catalog, self._inquiry.calls, self._safely)
         # copies of the parameters while a closure runs, and memory for the next ones
         self._copies, self._spare = list[Tensor](), list[Tensor]()
 
@@ -160,7 +159,7 @@ class Recorder:
         if detail is not None:
             self._broken = True
             self.store.event(self.step, "non-finite", **detail)
-        self._inquiry.evaluations(self.step, self._dropped)
+        self._inquiry.evaluations(self.step, self._observer.dropped)
 
     def _replace(self, owner: Any, name: str, replacement: Hook, light: Callable[..., Hook] | None = None) -> None:
         """Put a hook around a function; ``light`` makes of both the one that is called first."""
@@ -359,45 +358,11 @@ class Recorder:
         if not loss.is_cpu:
             self._lookout.hear([float(loss.detach())])
             self._lookout.spiked = False  # it is too late to describe its batch
-        handles = []
-        for call in graph.calls:
-            layer = self.catalog.layer(call.weight)
-            data = call.input()
-            if data is not None and data.ndim >= 1 and data.numel():
-                rms, std = measure.spread(data)
-                sample.add(layer, "in_rms", rms)
-                sample.add(layer, "in_spread", std)
-            handles.append(
-                call.node.register_hook(self._safely(functools.partial(self._on_call, sample, layer, call.data, scale)))
-            )
-            if through_time.readable(call.node):
-                handles.append(
-                    call.node.register_hook(self._safely(functools.partial(self._on_fused, sample, layer, call.node)))
-                )
-            for node in call.activations:
-                hook = functools.partial(self._on_activation, sample, layer, call.channel, autograd.op_name(node))
-                handles.append(node.register_hook(self._safely(hook)))
-        sight = self._sight(graph, loss, scale)
+        handles = self._observer.listen(graph, sample, scale)
+        sight = self._observer.sight(graph, loss, scale, self._samples < FIRST)
         if not sight.get("lost"):  # it would say that there is nothing to predict
             sample.sights.append(sight)
         return handles
-
-    def _sight(self, graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None) -> dict[str, Any]:
-        """What stands at the loss, how dropout and batch norm acted, and at first what flowed in."""
-        sight = loss_sight(graph, loss, scale)
-        if penalty_alone(graph):
-            sight["penalty"] = any(
-                isinstance(value, Tensor) for call in self._inquiry.calls.held for value in call.args
-            )
-        sight["modes"] = [{**mode, "after": self.catalog.name_of(weight)} for mode, weight in modes(graph)]
-        self._dropped = any(mode["kind"] == "dropout" for mode in sight["modes"])
-        if self._samples < FIRST:
-            sight["inputs"] = [
-                {"layer": self.catalog.layer(call.weight), **features} for call, features in batch.inputs(graph)
-            ]
-            shape = sight["prediction"]["shape"] if "prediction" in sight else ()
-            sight |= {"turned": batch.turned(graph, shape[0])} if shape else {}
-        return sight
 
     def _look_at_curvature(self, loss: Tensor) -> None:
         self._tally.inside = True  # the gradients it takes are none of the training's
@@ -406,57 +371,6 @@ class Recorder:
                 self._lookout.curvature(loss, self.step)
         finally:
             self._tally.inside = False
-
-    def _on_call(
-        self,
-        sample: Sample,
-        layer: int,
-        data: tuple[int, ...],
-        scale: Tensor | None,
-        after: Sequence[Any],
-        before: Sequence[Any],
-    ) -> None:
-        """One use of a layer: ``before`` holds the gradient at its output, ``after`` those at its inputs."""
-        found = [("grad_out", next((gradient for gradient in before if gradient is not None), None))]
-        found += [("grad_in", after[position]) for position in data if position < len(after)]
-        for name, gradient in found:
-            if gradient is not None:
-                norm = measure.norm(gradient)
-                sample.add(layer, name, norm if scale is None else norm / scale.to(norm.device))
-
-    def _on_fused(
-        self, sample: Sample, layer: int, node: autograd.Node, after: Sequence[Any], before: Sequence[Any]
-    ) -> None:
-        found = through_time.gains(node, before)
-        if found is not None:
-            uses, first, last = found
-            sample.times[layer] = uses
-            sample.add(layer, "first", first)
-            sample.add(layer, "last", last)
-
-    def _on_activation(
-        self, sample: Sample, layer: int, channel: int, name: str, after: Sequence[Any], before: Sequence[Any]
-    ) -> None:
-        if not after or after[0] is None or before[0] is None or after[0].shape != before[0].shape:
-            return
-        gradient = after[0]
-        channel = channel if channel != 1 or gradient.ndim >= 3 else -1
-        channel = max(channel, -gradient.ndim)
-        if gradient.ndim == 0:
-            return
-        slope = measure.Slope(gradient, before[0], channel, ACTIVATIONS[name])
-        sample.add(layer, "slope_before", slope.before)
-        sample.add(layer, "slope_after", slope.after)
-        if slope.flat is not None:
-            sample.add(layer, "flat", slope.flat)
-        dead = slope.informative & ~slope.alive
-        sample.add(layer, "dead", dead.sum() / slope.informative.sum().clamp(min=1))
-        streak = self._streaks.get(layer)
-        if streak is None or streak.shape != dead.shape or streak.device != dead.device:
-            streak = torch.zeros_like(dead, dtype=torch.int32)
-        if layer not in sample.dead:  # otherwise it was used before in this update: alive once is alive
-            streak = streak + slope.informative
-        self._streaks[layer] = sample.dead[layer] = streak.masked_fill(slope.alive, 0)
 
     def _report_birth(self, loss: Tensor, value: float) -> None:
         self._broken = True
