@@ -120,6 +120,16 @@ def test_a_program_that_writes_files_has_the_last_word(tmp_path: Path, save: str
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["train-1", "train-2"]
 
 
+def test_a_program_that_goes_on_from_its_checkpoint_is_told_so_at_once(tmp_path: Path) -> None:
+    program = HEAD.format(lr=0.05, steps="steps", zero="pass").replace('print("loss", loss.item())\n', "")
+    begun = "import os\nsteps = 0 if os.path.exists('last.pt') else 150\n"
+    done, report = fix(tmp_path, begun + program + "torch.save(model.state_dict(), 'last.pt')\n")
+    assert done.returncode == 4, done.stderr
+    assert len(report["trials"]) <= 2  # type: ignore[arg-type]
+    assert "The trials made no update" in done.stderr
+    assert "such as a checkpoint" in done.stderr
+
+
 def test_a_healthy_program_is_left_alone(tmp_path: Path) -> None:
     done, report = fix(tmp_path, HEAD.format(lr=0.05, steps=150, zero="optimizer.zero_grad()"))
     assert done.returncode == 4

@@ -61,7 +61,7 @@ class Clinic:
         """Try one after the other, as many at a time as there are cores; stop when one leaves nothing to gain."""
         until = time.perf_counter() + PATIENCE
         results = self._try(with_companions([r for r in remedies if r.name not in LAST]), until)
-        if not any(c.better for c in results):
+        if not any(c.better or c.trial.idle for c in results):
             results += self._try([(r,) for r in remedies if r.name in LAST], until)
         return results
 
@@ -70,7 +70,7 @@ class Clinic:
 
         Nothing where one of them leaves nothing to gain. What the best combination is made of is tried by itself.
         """
-        if any(self.enough(c) or (c.healthy and self.held(c)) for c in comparisons):
+        if any(self.enough(c) or c.trial.idle or (c.healthy and self.held(c)) for c in comparisons):
             return self._parts(comparisons)
         best = sorted((c for c in comparisons if math.isfinite(c.after)), key=lambda c: c.rest)
         if not best:
@@ -119,7 +119,7 @@ class Clinic:
                 (results if compared.trial.seed == SEEDS[0] else self.again).append(compared)
             if first and self.whole is not None:
                 results[-1] = self._held(before)
-            if any(map(self.enough, results)):
+            if any(self.enough(c) or c.trial.idle for c in results):
                 break
             waiting = waiting[sum(seed == SEEDS[0] for _, seed in jobs) :]
             if not healthy and (healthy := any(c.healthy for c in results)):

@@ -116,6 +116,11 @@ class Trial:
         return (words, float(numbers[-1])) if numbers and not DURATION.search(words) else None
 
     @property
+    def idle(self) -> bool:
+        """The program ended well without any update, as one does that finds its training done by an earlier run."""
+        return self.run is not None and not self.exit and not len(self.run.steps)
+
+    @property
     def other(self) -> bool:
         """Its loss is another one than the program's."""
         return any(remedy.name in OTHER for remedy in self.remedies)

@@ -19,6 +19,11 @@ from fallline.view import json_report, terminal
 
 SIGNS = {"+++": "bold", "---": "bold", "@@": "cyan", "+": "green", "-": "red"}  # of the lines of a diff
 
+IDLE = (
+    "The trials made no update: the program goes on from what its run before left behind, such as a checkpoint. Run "
+    "fix with the option of the program that begins anew, or without the lines that load it."
+)
+
 
 def as_json(fix: Fix) -> dict[str, Any]:
     """The report in the schema that other tools read."""
@@ -109,7 +114,8 @@ def _table(fix: Fix) -> Table:
             name += f"; new: {', '.join(comparison.new)}"
         style = "bold green" if chosen else "" if comparison.better else "dim"
         mark = "✓" if comparison.better else "–"
-        table.add_row(mark, name, _loss(comparison.before), _loss(comparison.after), style=style)
+        after = "no update" if comparison.trial.idle else _loss(comparison.after)
+        table.add_row(mark, name, _loss(comparison.before), after, style=style)
     return table
 
 
@@ -135,6 +141,8 @@ def _verdict(fix: Fix) -> Text:
         said.append("✓ Nothing is wrong with this training: it is left alone.", style="bold green")
     elif not fix.comparisons:
         said.append("No remedy is known for this that a running program could take.", style="bold yellow")
+    elif any(comparison.trial.idle for comparison in fix.comparisons):
+        said.append(IDLE, style="bold yellow")
     else:
         said.append("Nothing that was tried is clearly better than leaving the program alone.", style="bold yellow")
     return said
