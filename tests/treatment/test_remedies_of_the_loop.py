@@ -533,6 +533,18 @@ LOGARITHMS: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tenso
     "mean": (lambda z: z.exp().mean(1).log(), lambda z: z.logsumexp(1) - math.log(3)),
     "added up": (lambda z: sum(z[:, i].exp() for i in range(3)).log(), lambda z: z.logsumexp(1)),
     "stacked": (lambda z: torch.stack([z[:, 0].exp(), z[:, 1].exp()]).sum(0).log(), lambda z: z[:, :2].logsumexp(1)),
+    "matrices": (lambda z: (z.exp() @ z.exp().T).log(), lambda z: (z.unsqueeze(1) + z).logsumexp(2)),
+    "a matrix and its transpose": (
+        lambda z: z.exp().mT.mm(z.exp()).log(),
+        lambda z: (z.mT.unsqueeze(-1) + z).logsumexp(1),
+    ),
+    "a chain": (  # the forward recursion of a hidden Markov model
+        lambda z: torch.log(((z[0].softmax(0) @ z[:3].softmax(1)) * z[4].exp() @ z[5:].softmax(1)).sum()),
+        lambda z: torch.logsumexp(
+            ((z[0].log_softmax(0)[:, None] + z[:3].log_softmax(1)).logsumexp(0) + z[4])[:, None] + z[5:].log_softmax(1),
+            dim=(0, 1),
+        ),
+    ),
     "another precision": (lambda z: z.exp().to(torch.float64).log(), lambda z: z),
 }
 

@@ -20,6 +20,7 @@ RANGES = {
     COSINE: (-1.0, 1.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (0.0, 1.0),
     "softplus": (0.0, float("inf")), "exp": (0.0, float("inf")),
 }  # fmt: skip
+PICKS = frozenset(("gather", "index", "indexselect", "maskedselect"))  # of the outputs, as the value of an action
 
 
 SIGNED = {  # the losses that are made for −1 and 1 and are seen by their labels alone
@@ -288,6 +289,7 @@ class OutputMismatch:
         )
 
     def _range(self, sights: Sequence[dict[str, Any]], sight: dict[str, Any], ops: list[str]) -> Finding | None:
+        ops = [op for op in ops if op not in PICKS]
         last = ops[-2] if len(ops) >= 2 else ""
         last = COSINE if last == "sum" and "mul" in ops and _at_one(sights) else last
         if sight["kind"] not in REGRESSION or last not in RANGES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,10 +24,16 @@ WORDS = {  # by what the logarithm is taken of
     "exp": "z - torch.logsumexp(z, dim, keepdim=True) for the logarithm of torch.exp(z) / torch.exp(z).sum(dim), "
     "F.softplus(z) for torch.log(1 + torch.exp(z))",
 }
+CARRIED = (
+    "Where probabilities are multiplied up, carry their logarithms instead: a + b for p * q, and "
+    "torch.logsumexp(a.unsqueeze(-1) + b, dim=-2) for p @ q."
+)
 SELECTIONS = (
     "__getitem__ gather index_select masked_select take_along_dim squeeze unsqueeze view reshape flatten transpose "
     "permute contiguous clone float double half bfloat16 to type"
 ).split()
+TURNED = (Tensor.T, Tensor.mT)
+LARGEST = 4_000_000  # terms of a product of matrices whose logarithms are taken
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class LogSpace:
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """The function that does both."""
-        return f"Write {'; '.join(WORDS[op] for op in _inner(run))}."
+        return f"Write {'; '.join(WORDS[op] for op in _inner(run))}. {CARRIED}"
 
 
 def _inner(run: Run) -> list[str]:
@@ -65,7 +72,7 @@ class Logarithms:
 
     log softmax(z) = z − log Σ exp(z), log sigmoid(z) = −softplus(−z), log(1 − sigmoid(z)) = −softplus(z),
     log(1 + exp(z)) = softplus(z), log(a b) = log a + log b, log(a / b) = log a − log b,
-    log(a + b) = log(exp(log a) + exp(log b)), log max(a, c) = max(log a, log c).
+    log(a + b) = log(exp(log a) + exp(log b)), log max(a, c) = max(log a, log c), log Σ a b = log Σ exp(log a + log b).
     """
 
     def __init__(self) -> None:
@@ -81,9 +88,10 @@ class Logarithms:
             **dict.fromkeys(("div", "true_divide", "__truediv__"), self._quotient),
             **dict.fromkeys(("add", "__add__", "__radd__"), self._total),
             **dict.fromkeys(("clamp", "clamp_min", "clip"), self._clamped),
+            **dict.fromkeys(("matmul", "__matmul__", "mm"), self._matrix_product),
             **dict.fromkeys(("stack", "cat"), self._joined),
             **dict.fromkeys(("log", "log1p", "log2", "log10"), self._logarithm),
-            **dict.fromkeys(SELECTIONS, self._selected),
+            **dict.fromkeys(SELECTIONS, self._selected), "__get__": self._turned,
         }  # fmt: skip
 
     def _exponential(self, call: Call) -> Call:
@@ -110,6 +118,14 @@ class Logarithms:
         if None in logs or not any(self._of(value) for value in call[1][:2]):
             return call
         return self._marked(call, lambda: logs[0]() + logs[1]())  # type: ignore[misc]
+
+    def _matrix_product(self, call: Call) -> Call:
+        a, b = call[1][:2]
+        logs = [self._log(value) for value in (a, b)]
+        small = 1 <= a.ndim <= 2 == b.ndim and a.numel() * b.shape[-1] <= LARGEST
+        if None in logs or not small or not (self._of(a) or self._of(b)):
+            return call
+        return self._marked(call, lambda: (logs[0]().unsqueeze(-1) + logs[1]()).logsumexp(-2))  # type: ignore[misc]
 
     def _quotient(self, call: Call) -> Call:
         a, b = call[1][:2]
@@ -160,6 +176,10 @@ class Logarithms:
         known = self._of(args[0])
         return self._marked(call, lambda: function(known(), *args[1:], **kwargs)) if known else call
 
+    def _turned(self, call: Call) -> Call:
+        """Properties that are the tensor itself, turned; others, as its shape, are as they are."""
+        return self._selected(call) if getattr(call[0], "__self__", None) in TURNED else call
+
     def _logarithm(self, call: Call) -> Call:
         function, args, _ = call
         known = self._of(args[0])
@@ -186,7 +206,8 @@ class Logarithms:
         return found
 
     def _marked(self, call: Call, known: Callable[[], Tensor], rest: Callable[[], Tensor] | None = None) -> Call:
-        """The call, after which the logarithm of its result is known."""
+        """The call, after which the logarithm of its result is known; it is taken once at most."""
+        known, rest = functools.cache(known), functools.cache(rest) if rest is not None else None
 
         def mark(call: Call) -> Tensor:
             result: Tensor = call[0](*call[1], **call[2])
