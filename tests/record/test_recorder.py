@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
 import itertools
 import math
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 from torch.utils.checkpoint import checkpoint
 
-from fallline.record import recorder
+from fallline.record import catalog, recorder
 from fallline.record.observer import Observer
 from fallline.record.recorder import Recorder, StopTraining
 from fallline.record.run import Run, Training, read
@@ -623,6 +624,34 @@ def test_two_optimizers_in_turns_are_two_trainings(watched: Watched) -> None:
     assert [layer.id for layer in a.layers] == [0]
     assert [layer.id for layer in b.layers] == [1]
     assert not a.contested
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_learners_that_are_made_anew_for_each_task_do_not_fill_the_record(
+    first: bool, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "FORMER", 60)
+    meta, optimizer = linear_model()
+
+    def train() -> None:
+        for task in range(100):
+            learner = copy.deepcopy(meta)
+            inner = torch.optim.SGD(learner.parameters(), lr=0.1)
+            for _ in range(2):
+                inner.zero_grad()
+                F.mse_loss(learner(X), Y).backward()
+                inner.step()
+            if first or task >= 20:
+                optimizer.zero_grad()
+                F.mse_loss(meta(X), Y).backward()
+                optimizer.step()
+
+    run = watched(train, model=meta)
+    made, lasting = (300, 100) if first else (280, 80 - catalog.LASTING // 2)  # of the one that learns from all tasks
+    assert sorted(len(t.loss) for t in run.trainings) == [2] * (catalog.SAME - first) + [lasting]
+    assert (run.steps["optimizer"] == catalog.OTHERS).sum() == made - lasting - 2 * (catalog.SAME - first)
+    assert len(run.parameters) <= 60 + 2 * len(list(meta.parameters()))
+    assert len(run.models) <= len(run.parameters)
 
 
 def test_optimizer_steps_without_a_backward(watched: Watched) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import weakref
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,6 +18,10 @@ from fallline.record import measure, names
 from fallline.record.store import Store
 
 FEW = 16  # entries of a parameter that are compared with what they were when it was met
+SAME = 16  # optimizers of one kind on parameters of the same shapes that are told apart
+OTHERS = -1  # the number of all further ones, as those that are made anew for each task of meta-learning
+LASTING = 100  # times that such a one is asked about, twice a step, before it gets a number after all
+FORMER = 1024  # parameters, from which on a new one may take the number of one of its shape that is gone
 SEARCHES = 3  # times the whole process is searched for modules, or all objects for tensors, when names are missing
 
 
@@ -26,6 +32,8 @@ class Catalog:
         self.store = store
         self._parameters: dict[int, tuple[weakref.ref[Tensor], int]] = {}
         self._names: list[str] = []
+        self._shapes: list[tuple[int, ...]] = []
+        self._free = defaultdict[tuple[int, ...], list[int]](list)  # by shape: numbers whose parameters are gone
         self._registered: list[bool] = []
         self._layers: dict[int, int] = {}  # parameter number → layer number
         self._axes: dict[int, int] = {}  # parameter number → dimension that counts units
@@ -33,6 +41,8 @@ class Catalog:
         self._coordinates = WeakTensorKeyDictionary()  # tensors that the program differentiates by, as in an equation
         self._optimizers: dict[int, tuple[weakref.ref[Optimizer], int]] = {}
         self._optimizer_count = 0
+        self._same = Counter[tuple[Any, ...]]()  # optimizers by their kind and the shapes of their parameters
+        self._asked = Counter[int]()  # how often one of the others was asked about
         self._known: dict[str, weakref.ref[nn.Module]] = {}  # a model the program drops must be free to go
         self._searches = self._fruitless = 0
         self._models: dict[str, int] = {}
@@ -49,7 +59,7 @@ class Catalog:
         entry = self._parameters.get(id(tensor))
         if entry is not None and entry[0]() is tensor:
             return entry[1]
-        return self._add(tensor, self._leaves([tensor]))
+        return self._add(tensor, self._leaves([tensor])) if self._inherit([tensor]) else self.parameter(tensor)
 
     def name_of(self, tensor: Tensor | None) -> str:
         """The name of a parameter, or an empty string."""
@@ -69,12 +79,14 @@ class Catalog:
             model, name, registered = "", "", True
         if not model and (stale := self._reborn(tensor, name)) is not None:
             return stale
+        self._release(id(tensor))
         number = len(self._names)
         name = name or f"parameter {number} {tuple(tensor.shape)}"
         if model and sum(module is None or _has_parameters(module) for module in self._modules()) > 1:
             name = f"{model}.{name}"
         self._parameters[id(tensor)] = (weakref.ref(tensor), number)
         self._names.append(name)
+        self._shapes.append(tuple(tensor.shape))
         self._registered.append(registered)
         if not registered or (isinstance(tensor, nn.Parameter) and tensor.numel() <= FEW):
             self._begun[number] = _some(tensor).clone()
@@ -91,6 +103,27 @@ class Catalog:
                 self._parameters[id(tensor)] = (weakref.ref(tensor), number)
                 return number
         return None
+
+    def _inherit(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Once there are many: give new tensors the numbers of gone ones of their shape. Returns those left over."""
+        if len(self._names) < FORMER:
+            return list(tensors)
+        for key in [key for key, (reference, _) in self._parameters.items() if reference() is None]:
+            self._release(key)
+        left = []
+        for tensor in tensors:
+            numbers = self._free[tuple(tensor.shape)]
+            if numbers:
+                self._parameters[id(tensor)] = (weakref.ref(tensor), numbers.pop())
+            else:
+                left.append(tensor)
+        return left
+
+    def _release(self, key: int) -> None:
+        """Free the number of a parameter that is gone."""
+        entry = self._parameters.pop(key, None)
+        if entry is not None:
+            self._free[self._shapes[entry[1]]].append(entry[1])
 
     def _leaves(self, tensors: list[Tensor]) -> dict[int, tuple[str, str, bool]]:
         """Model, name and whether it is registered, of all that is known of the models and of these tensors, by id."""
@@ -131,8 +164,7 @@ class Catalog:
 
     def learn(self, graph: autograd.Graph, step: int) -> None:
         """Meet the parameters and layers of a graph."""
-        new = [leaf for leaf in graph.leaves if not self._met(leaf)]
-        if new:
+        if new := self._inherit([leaf for leaf in graph.leaves if not self._met(leaf)]):
             known, roots = self._leaves(new), self._alive()
             used = {known[id(leaf)][0] for leaf in graph.leaves if id(leaf) in known}
             for name in sorted((used & set(roots)) - set(self._models)):
@@ -205,14 +237,24 @@ class Catalog:
     # -- optimizers --------------------------------------------------------------------------------------------------
 
     def optimizer(self, optimizer: Optimizer) -> tuple[int, bool]:
-        """The number of an optimizer (from 1), and whether it is met for the first time."""
+        """The number of an optimizer (from 1), and whether it is met for the first time.
+
+        Of many that are alike only the first ones have a number of their own, and those that last.
+        """
         entry = self._optimizers.get(id(optimizer))
-        if entry is not None and entry[0]() is optimizer:
+        met = entry is not None and entry[0]() is optimizer
+        if entry is not None and met and entry[1] != OTHERS:
             return entry[1], False
+        tensors = [p for group in optimizer.param_groups for p in group["params"]]
+        alike = type(optimizer), *(p.shape for p in tensors)
+        self._same[alike] += not met
+        self._asked[id(optimizer)] = self._asked[id(optimizer)] + 1 if met else 1
+        if self._same[alike] > SAME and self._asked[id(optimizer)] <= LASTING:
+            self._optimizers[id(optimizer)] = (weakref.ref(optimizer), OTHERS)
+            return OTHERS, False
         self._optimizer_count += 1  # not the length of the dict: Python gives the id of a dead object to a new one
         number = self._optimizer_count
         self._optimizers[id(optimizer)] = (weakref.ref(optimizer), number)
-        tensors = [p for group in optimizer.param_groups for p in group["params"]]
         known = self._leaves(tensors)
         parameters = [self.parameter(p) if self._met(p) else self._add(p, known) for p in tensors]
         settings = {k: v for k, v in optimizer.param_groups[0].items() if isinstance(v, (int, float, tuple, bool))}

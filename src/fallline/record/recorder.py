@@ -29,7 +29,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from fallline.record import graph as autograd
 from fallline.record import measure, signs
 from fallline.record.carried import Carried
-from fallline.record.catalog import Catalog
+from fallline.record.catalog import OTHERS, Catalog
 from fallline.record.inquiry import Inquiry
 from fallline.record.lookout import Lookout
 from fallline.record.observer import Observer
@@ -435,6 +435,8 @@ class Recorder:
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._stepped = True
         key, new = self.catalog.optimizer(optimizer)
+        if key == OTHERS:
+            return
         if new:
             self._lookout.meet(key, optimizer)
             self._schedule.force()
@@ -540,7 +542,7 @@ class Recorder:
         tally.close(optimizer, rate, now)
         if self.race:
             self.race.note(tally.mean)
-        if self._sample is not None:
+        if self._sample is not None and optimizer != OTHERS:
             self._write_sample(self._sample, optimizer)
         if len(tally.rows) >= TOGETHER or self._sample is not None or now >= self._settled + FLUSH_SECONDS:
             self._settle(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -124,9 +125,16 @@ def _heading(run: Run, program: str) -> Text:
     elif steps == 1:
         said.append("\nOne update is too little to tell how a training goes.", style="yellow")
     if len(run.trainings) > 1:
-        each = ", ".join(f"{t.optimizer.kind} ({len(t.loss)} updates)" for t in run.trainings)
-        said.append(f"\n{len(run.trainings)} trainings: {each}")
+        said.append(f"\n{_trainings(run)}")
     return said
+
+
+def _trainings(run: Run) -> str:
+    alike = Counter((t.optimizer.kind, len(t.loss)) for t in run.trainings)
+    each = ", ".join(f"{f'{n} × ' * (n > 1)}{kind} ({updates} updates)" for (kind, updates), n in alike.items())
+    further = len(run.steps) - sum(len(t.loss) for t in run.trainings)
+    rest = f"; {further} updates by further optimizers like these, which were not told apart" if further else ""
+    return f"{len(run.trainings)} trainings: {each}{rest}"
 
 
 def _why_nothing(run: Run) -> str:

@@ -35,7 +35,8 @@ class SymmetricUnits:
             if found:
                 return self._finding(training, found)
             maps = {layer.parameter for layer in training.layers if layer.units > 1}
-            tensors = [p for p in run.parameters if p.id not in maps and p.ndim and self._paired(training, p)]
+            measured = set(training.parameter_stats["parameter"]) - maps if len(training.parameter_stats) else set()
+            tensors = [p for p in run.parameters if p.id in measured and p.ndim and self._paired(training, p)]
             if tensors and self._alike(training, tensors):
                 return self._of_tensors(training, tensors)
         if not looked:
