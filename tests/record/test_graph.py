@@ -169,6 +169,8 @@ def test_gates_are_no_layers_activation() -> None:
     x, linear, gate = random(6, 3), nn.Linear(3, 4).double(), nn.Linear(3, 4).double()
     calls = read((linear(x).tanh() * gate(x).sigmoid()).sum()).calls
     assert [call.activations for call in calls] == [[], []]
+    (call,) = read((1.7 * linear(x).tanh()).sum()).calls  # a number is no signal
+    assert [graph.op_name(node) for node in call.activations] == ["tanh"]
 
 
 def test_skip_connections_have_two_sources() -> None:

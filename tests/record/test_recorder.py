@@ -607,6 +607,29 @@ def test_gradients_of_a_closure_are_those_of_its_own_step(keyword: bool, watched
     assert [e.detail for e in a.events_of("carried")] == [e.detail for e in b.events_of("carried")]
 
 
+@pytest.mark.parametrize("equation", [True, False])
+def test_a_layer_in_a_derivative_is_not_used_once_more_in_time(equation: bool, watched: Watched) -> None:
+    model = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1)).double()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def train() -> None:
+        for _ in range(4):
+            x = torch.rand(6, 2, dtype=torch.float64, requires_grad=True)
+            u = model(x)
+            optimizer.zero_grad()
+            if equation:
+                (slope,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+                (bent,) = torch.autograd.grad(slope.sum(), x, create_graph=True)
+                u = u + bent.sum(1, keepdim=True)
+            u.square().mean().backward()
+            optimizer.step()
+
+    run = watched(train, model=model)
+    assert [event.step for event in run.events_of("derivative")] == [0] * equation
+    assert [layer.recurrent for layer in run.layers] == [False] * 3
+    assert [layer.activation for layer in run.layers] == ["tanh", "tanh", ""]
+
+
 def test_two_optimizers_in_turns_are_two_trainings(watched: Watched) -> None:
     model, first = linear_model()
     other, second = linear_model()
@@ -630,6 +653,7 @@ def test_two_optimizers_in_turns_are_two_trainings(watched: Watched) -> None:
 def test_learners_that_are_made_anew_for_each_task_do_not_fill_the_record(
     first: bool, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(catalog, "SAME", 16)
     monkeypatch.setattr(catalog, "FORMER", 60)
     meta, optimizer = linear_model()
 

@@ -290,6 +290,12 @@ CASES: dict[str, tuple[str, str, dict[str, Any], str]] = {
         USUAL + "for i in range(9):\n    loss.backward()\n    other.step()\n", "zero-grad", {}, """
 +    other.zero_grad()
 """),
+    "the optimizer whose parameters another loss reaches": (
+        HEAD + "state, done = env.step(action)\nfor i in range(9):\n    first = q(s, a)\n    first.backward()\n"
+        "    critic.step()\n    actor.zero_grad()\n    (-q(s, pi(s))).backward()\n    actor.step()\n",
+        "zero-grad", {}, """
++    critic.zero_grad()
+"""),
     "noise": (USUAL, "perturb", {"weights": NAMES}, """
 +with torch.no_grad():
 +    for p in model.parameters():

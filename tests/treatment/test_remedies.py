@@ -18,7 +18,7 @@ from fallline.treatment.prescribe import prescribe, remedies_for
 from fallline.treatment.remedies import BY_NAME, RARE, REMEDIES
 from fallline.treatment.remedies.learning_rate import LearningRate
 from fallline.treatment.remedy import failing
-from fallline.treatment.trial import SQUARES, Comparison, Trial, compare, end_loss
+from fallline.treatment.trial import SQUARES, Comparison, Trial, _mended, compare, end_loss
 
 Record = Callable[[], Any]
 
@@ -31,6 +31,15 @@ def sick(record: Record) -> Any:
     made = record().chain(5, "sigmoid").losses([2.303] * 100).classes([10] * 10)
     made.measure(range(10), {"grad_out": [1e-8, 1e-6, 1e-4, 1e-2, 1.0]}, slope=0.24, in_spread=1.0, flat=0.0, dead=0.0)
     return made.weigh(range(10), grad=1.0, weight=1.0, update_norm=1e-3, displacement=1e-3).run()
+
+
+def test_an_equation_asks_for_an_activation_whose_derivatives_bend(record: Record) -> None:
+    propose = BY_NAME["activation"].propose
+    for activation, plain, derived in (("sigmoid", ["relu", "selu", "tanh"], ["tanh"]), ("tanh", ["relu", "selu"], [])):
+        made = record().chain(3, activation).losses([1.0] * 20)
+        assert [p.args["to"] for p in propose(finding("plateau"), made.run())] == plain
+        made.event(0, "derivative")
+        assert [p.args["to"] for p in propose(finding("plateau"), made.run())] == derived
 
 
 def test_every_code_has_a_remedy() -> None:
@@ -127,11 +136,25 @@ def test_a_loss_without_a_floor_is_not_better_for_being_lower(record: Record) ->
 
 
 def test_a_cut_that_is_mended_is_better_where_the_loss_means_nothing(record: Record) -> None:
-    risen = replace(held(record, [0.5] * 100, [2.3] * 100), cleared=("no-gradient",))
+    risen = held(record, [0.5] * 100, [2.3] * 100)
     assert not risen.better
-    assert replace(risen, contested=True).better
-    assert not replace(risen, contested=True, new=("non-finite",)).better
-    assert not replace(risen, contested=True, after=math.inf).better  # it did not come to the end
+    mended = replace(risen, mended=True)
+    assert mended.better
+    assert mended.rest == 0
+    assert not replace(mended, new=("non-finite",)).better
+    assert not replace(mended, after=math.inf).better  # it did not come to the end
+    assert not replace(held(record, [2.3] * 100, [0.5] * 100), mended=False).better
+
+
+def test_the_first_fault_is_mended_by_a_remedy_for_it(record: Record) -> None:
+    run = sick(record)
+    remedy, lower = Prescription("zero-grad", {}, ""), Prescription("learning-rate", {"factor": 0.1}, "")
+    first = replace(finding("stale-gradient"), remedies=(remedy,))
+    untreated = replace(trial(run), diagnosis=Diagnosis((first, finding("plateau")), (), {}))
+    assert _mended(untreated, trial(run, (remedy,))) is True
+    assert _mended(untreated, trial(run, (lower,))) is False  # nothing was put right
+    assert _mended(untreated, replace(untreated, remedies=(remedy,))) is False  # it is still there
+    assert _mended(replace(untreated, diagnosis=Diagnosis((finding("plateau"),), (), {})), untreated) is None
 
 
 @pytest.mark.parametrize(("steps", "number"), [((0, 191), 1), ((60, 60), 1), ((3, 59), 0), ((0, 500), None)])

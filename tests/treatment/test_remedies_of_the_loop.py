@@ -126,6 +126,13 @@ NUMBERS: dict[str, Loss] = {
     "a list of numbers": lambda model, x, y: torch.tensor(
         [F.mse_loss(model(row), target).item() for row, target in zip(x, y, strict=True)], requires_grad=True
     ).mean(),
+    "nested lists": numbers(
+        lambda model, x, y: sum(
+            (value - target) ** 2 / y.numel()
+            for values, targets in zip(model(x).tolist(), y.tolist(), strict=True)
+            for value, target in zip(values, targets, strict=True)
+        )
+    ),
     "NumPy": numbers(lambda model, x, y: np.mean((model(x).detach().numpy() - y.numpy()) ** 2)),
     "methods of NumPy": numbers(
         lambda model, x, y: np.square(model(x).detach().numpy() - y.numpy()).mean(axis=1).mean()
@@ -776,6 +783,32 @@ def test_a_closure_that_clears_nothing_is_cleared(name: str) -> None:
             for _ in range(3):
                 optimizer.step(closure)
         return [p.detach() for p in model.parameters()]
+
+    assert same(fitted(False), fitted(True)) == bool(name)
+
+
+@pytest.mark.parametrize("name", ["", "zero-grad"])
+def test_what_the_loss_of_another_optimizer_leaves_is_cleared(name: str) -> None:
+    """An actor's loss goes through the critic, whose gradients are cleared before its own loss."""
+
+    def fitted(clears: bool) -> list[Tensor]:
+        torch.manual_seed(0)
+        critic, actor, (x, _) = nn.Linear(5, 1), nn.Linear(4, 1), data()
+        patient = Patient()
+        if name:
+            BY_NAME[name].apply(patient, {})
+        with patient.operate():
+            judged = torch.optim.SGD(critic.parameters(), lr=0.1)
+            acting = torch.optim.SGD(actor.parameters(), lr=0.1)
+            for _ in range(5):
+                if clears:
+                    judged.zero_grad()
+                critic(torch.cat([x, x[:, :1]], 1)).sub(1).square().mean().backward()
+                judged.step()
+                acting.zero_grad()
+                (-critic(torch.cat([x, actor(x)], 1)).mean()).backward()
+                acting.step()
+        return [p.detach() for p in (*critic.parameters(), *actor.parameters())]
 
     assert same(fitted(False), fitted(True)) == bool(name)
 

@@ -18,7 +18,7 @@ from fallline.record import measure, names
 from fallline.record.store import Store
 
 FEW = 16  # entries of a parameter that are compared with what they were when it was met
-SAME = 16  # optimizers of one kind on parameters of the same shapes that are told apart
+SAME = 64  # optimizers of one kind on parameters of the same shapes that are told apart
 OTHERS = -1  # the number of all further ones, as those that are made anew for each task of meta-learning
 LASTING = 100  # times that such a one is asked about, twice a step, before it gets a number after all
 FORMER = 1024  # parameters, from which on a new one may take the number of one of its shape that is gone
@@ -47,6 +47,7 @@ class Catalog:
         self._searches = self._fruitless = 0
         self._models: dict[str, int] = {}
         self._has_hand = False
+        self._derived = False  # whether a loss held a derivative of the network
 
     def know(self, models: dict[str, nn.Module]) -> None:
         """Take the names of modules that the caller has at hand."""
@@ -174,6 +175,9 @@ class Catalog:
         for call in graph.calls:
             if self.parameter(call.weight) not in self._layers:
                 self._add_layer(call, graph)
+        if not self._derived and any(map(_differentiates, graph.calls)):
+            self._derived = True
+            self.store.event(step, "derivative")
         self._compare(graph, step)
 
     def _compare(self, graph: autograd.Graph, step: int) -> None:
@@ -224,7 +228,7 @@ class Catalog:
         name = self._names[parameter].removesuffix(".weight")
         sources = [s for c in call.sources if (s := self._layers.get(self.parameter(c.weight))) is not None]
         activation = autograd.op_name(call.activations[0]) if call.activations else ""
-        recurrent = any(c.weight is weight and _returns(c) for c in graph.calls)
+        recurrent = any(c.weight is weight and not _differentiates(c) and _returns(c) for c in graph.calls)
         self.store.put(
             "layers",
             (
@@ -275,6 +279,11 @@ def _some(tensor: Tensor) -> Tensor:
     """At most so many entries from all over it."""
     flat = tensor.detach().reshape(-1)
     return flat[:: max(1, -(-len(flat) // FEW))]
+
+
+def _differentiates(call: autograd.Call) -> bool:
+    """Whether a layer is used in a derivative that is part of the loss, as of an equation: it is the chain rule's."""
+    return any(op.endswith("backward") for op in call.ops)
 
 
 def _returns(call: autograd.Call, depth: int = 3) -> bool:

@@ -245,8 +245,9 @@ def _gates(nodes: list[Node]) -> set[Node]:
     """Activations that multiply another signal (gates of an LSTM, attention, squeeze-and-excite) are no layer's own."""
     gates: set[Node] = set()
     for node in nodes:
-        if op_name(node) == "mul" and all(source is not None for source, _ in node.next_functions):
-            gates.update(source for source, _ in node.next_functions)
+        signals = [source for source, _ in node.next_functions if source is not None]
+        if op_name(node) == "mul" and len(signals) == 2:  # of a product with a number there is one
+            gates.update(signals)
     return gates
 
 

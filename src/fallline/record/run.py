@@ -144,6 +144,11 @@ class Run:
         made = {int(i) for i in np.unique(self.steps["optimizer"])} if len(self.steps) else set()
         return tuple(Training(self, o) for o in self.optimizers if o.id in made)
 
+    @cached_property
+    def crowded(self) -> bool:
+        """Whether optimizers took part that were not told apart, as those made anew for each task."""
+        return len(self.steps) > 0 and bool((self.steps["optimizer"] < 0).any())
+
     def events_of(self, kind: str) -> Iterator[Event]:
         return (event for event in self.events if event.kind == kind)
 

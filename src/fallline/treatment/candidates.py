@@ -25,7 +25,7 @@ RIVALS = (
 
 def candidates(untreated: Trial) -> list[Prescription]:
     """The remedies of all findings: those of the root cause first, then of what follows from it, then the rare ones."""
-    findings = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
+    findings = untreated.findings
     found: dict[str, Prescription] = {}
     for finding in findings:
         if finding.severity == "info":

@@ -54,8 +54,7 @@ class Clinic:
     @property
     def cause(self) -> str:
         """The first finding of the program as it is."""
-        found = self.untreated[0].diagnosis
-        return found.findings[0].code if found is not None and found.findings else ""
+        return next((finding.code for finding in self.untreated[0].findings), "")
 
     def singles(self, remedies: Sequence[Prescription]) -> list[Comparison]:
         """Try one after the other, as many at a time as there are cores; stop when one leaves nothing to gain."""

@@ -124,7 +124,7 @@ def _limits(untreated: Trial) -> Limits:
     updates = len(untreated.run.steps)
     seconds = float(untreated.run.meta.get("training_seconds", 0.0))
     stopped = untreated.run.meta.get("stopped", False)
-    findings = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
+    findings = untreated.findings
     evaluated = any(
         f.code in trials.UNSEEN and "distance" in f.evidence for f in findings
     )  # seen after the last update

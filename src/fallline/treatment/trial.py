@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from fallline.diagnosis.diagnose import Diagnosis, diagnose
-from fallline.diagnosis.finding import Prescription
+from fallline.diagnosis.finding import Finding, Prescription
 from fallline.diagnosis.outcome import judge
 from fallline.record.race import tail
 from fallline.record.run import Run, Training, read
@@ -103,10 +103,14 @@ class Trial:
         return max(trainings, key=lambda t: len(t.loss), default=None)
 
     @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found in it, the first cause first."""
+        return self.diagnosis.findings if self.diagnosis is not None else ()
+
+    @property
     def failing(self) -> int | None:
         """The number of the training in which the first finding stands, of several that come one after the other."""
-        findings = self.diagnosis.findings if self.diagnosis is not None else ()
-        return failing(findings[0], self.run) if findings and self.run is not None else None
+        return failing(self.findings[0], self.run) if self.findings and self.run is not None else None
 
     @property
     def told(self) -> tuple[str, float] | None:
@@ -128,12 +132,10 @@ class Trial:
     @property
     def floorless(self) -> bool:
         """Its loss falls below every bound."""
-        findings = self.diagnosis.findings if self.diagnosis is not None else ()
-        return any("floorless" in finding.evidence for finding in findings)
+        return any("floorless" in finding.evidence for finding in self.findings)
 
     def codes(self, *severities: str) -> set[str]:
-        findings = self.diagnosis.findings if self.diagnosis is not None else ()
-        return {f.code for f in findings if not severities or f.severity in severities}
+        return {f.code for f in self.findings if not severities or f.severity in severities}
 
 
 def run(
@@ -206,13 +208,13 @@ class Comparison:
     cleared: tuple[str, ...]
     new: tuple[str, ...]
     strict: float = 1.0  # factor of what may be left
-    contested: bool = False  # the loss means nothing, as that of one side of a GAN, and the cause is plain without it
+    mended: bool | None = None  # where the loss means nothing and the cause is plain without it: whether that is gone
     unseen: bool = False  # the fault may spoil the evaluation alone
 
     @property
     def rest(self) -> float:
-        """What is left of the loss, as a share of the scale."""
-        return self.after / self.scale
+        """What is left of the loss, as a share of the scale; nothing of one that means nothing, once mended."""
+        return 0.0 if self.mended and self.better else self.after / self.scale
 
     @property
     def lost(self) -> bool:
@@ -224,10 +226,10 @@ class Comparison:
         """Clearly lower at the same number of updates, and nothing new broke."""
         if self.lost or (self.trial.other and not self.cleared):
             return False
+        if self.mended is not None:
+            return self.mended and math.isfinite(self.after) and not self.new
         broke = self.new and not self.solved
         unseen = self.unseen and not self.new and self.gain > -CLEARLY and not UNSEEN.isdisjoint(self.cleared)
-        gone = self.contested and math.isfinite(self.after) and not PLAIN.isdisjoint(self.cleared)
-        unseen = unseen or (gone and not self.new)
         return (self.gain > CLEARLY and not broke) or unseen
 
     @property
@@ -263,20 +265,26 @@ class Comparison:
 
 def _since_spikes(untreated: Trial, updates: int) -> int | None:
     """Updates after the last spike, where spikes are a finding: those before it do not tell how it ended."""
-    findings = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
     training = untreated.main
-    last = max((f.steps[1] for f in findings if f.code == "loss-spike" and f.steps is not None), default=None)
+    last = max((f.steps[1] for f in untreated.findings if f.code == "loss-spike" and f.steps is not None), default=None)
     if last is None or training is None:
         return None
     after = updates - 1 - int(np.searchsorted(training.steps["step"], last))
     return after if after > 0 else None
 
 
-def _beside_the_loss(untreated: Trial) -> tuple[bool, bool]:
-    """Whether its first fault is plain also where the loss means nothing, and whether one may not show in the loss."""
-    found = untreated.diagnosis.findings if untreated.diagnosis is not None else ()
-    unseen = any(f.code in UNSEEN and "values" not in f.evidence for f in found)  # batch norm over few shows in it
-    return bool(found) and found[0].code in PLAIN, unseen
+def _mended(untreated: Trial, trial: Trial) -> bool | None:
+    """Whether the first fault went by a remedy for it; None where it is not plain without the loss."""
+    first = next(iter(untreated.findings), None)
+    if first is None or first.code not in PLAIN:
+        return None
+    aimed = not {r.name for r in trial.remedies}.isdisjoint(r.name for r in first.remedies)
+    return aimed and first.code not in trial.codes("error", "warning")
+
+
+def _unseen(untreated: Trial) -> bool:
+    """Whether a fault may not show in the loss; that of a batch norm over few samples does."""
+    return any(f.code in UNSEEN and "values" not in f.evidence for f in untreated.findings)
 
 
 def compare(untreated: Trial, trial: Trial) -> Comparison:
@@ -308,10 +316,10 @@ def compare(untreated: Trial, trial: Trial) -> Comparison:
         scale = abs(first) or 1.0
         slower = bool(trial.remedies) and all(r.args.get("factor", 1.0) < 1 for r in trial.remedies)  # it falls later
         before, after = math.inf, math.inf if slower or after < -scale else after
-    contested, unseen = _beside_the_loss(untreated)
     now, then = trial.codes("error", "warning"), untreated.codes("error", "warning")
     return Comparison(
         trial, updates, before, after, scale,
         tuple(sorted(then - now)), tuple(sorted(trial.codes("error") - then - UNDERWAY)),
-        SQUARES if squares else 1.0, contested and outcome is not None and outcome.contested, unseen,
+        SQUARES if squares else 1.0,
+        _mended(untreated, trial) if outcome is not None and outcome.contested else None, _unseen(untreated),
     )  # fmt: skip

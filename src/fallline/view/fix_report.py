@@ -108,8 +108,9 @@ def _table(fix: Fix) -> Table:
         )
         if comparison.trial.other:
             name += " (another loss: without it, that of a constant prediction)"
-        if comparison.contested and comparison.better:
-            name += " (another loss pulls at the same parameters, so this one means nothing: the cause is gone)"
+        if comparison.mended is not None:
+            what = "is gone" if comparison.mended else "remains"
+            name += f" (another loss pulls at the same parameters, so this one means nothing: the cause {what})"
         if comparison.new:
             name += f"; new: {', '.join(comparison.new)}"
         style = "bold green" if chosen else "" if comparison.better else "dim"
@@ -124,7 +125,7 @@ def _loss(value: float) -> str:
 
 
 def _verdict(fix: Fix) -> Text:
-    findings = fix.before.diagnosis.findings if fix.before.diagnosis is not None else ()
+    findings = fix.before.findings
     said = Text("\n")
     if fix.chosen is not None:
         seeds = 1 + len([c for c in fix.confirmations if c.better])

@@ -387,7 +387,8 @@ def _held(training: Training, layer: Layer) -> bool:
 
 
 def _trained(run: Run, parameter: int) -> bool:
-    return any(parameter in optimizer.parameters for optimizer in run.optimizers)
+    """Whether an optimizer holds it, or one may of those that were not told apart."""
+    return run.crowded or any(parameter in optimizer.parameters for optimizer in run.optimizers)
 
 
 def _moved(run: Run, parameter: int) -> bool:

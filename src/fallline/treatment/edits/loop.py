@@ -27,11 +27,22 @@ def zero_grad(script: Script, args: dict[str, Any], run: Run) -> None:
     step = _unzeroed(script)
     line = f"{places.owner(script, step)}.zero_grad()"
     block = script.parent(script.statement(step))
-    here = [call for call in script.methods("backward") if script.parent(script.statement(call)) is block]
-    if len(here) == 1:
-        script.insert_before(here[0], line)
+    before = [
+        call for name in ("backward", "step") for call in script.methods(name)
+        if script.parent(script.statement(call)) is block and script.follows(step, call)
+    ]  # fmt: skip
+    before.sort(key=script.position)
+    passes = [i for i, call in enumerate(before) if _name(call) == "backward"]
+    ends = [i for i, call in enumerate(before) if _name(call) == "step" and passes and i < passes[-1]]
+    if passes:  # the first after the last step of another optimizer
+        script.insert_before(before[max(ends, default=-1) + 1], line)
     else:
         script.insert_after(step, line)
+
+
+def _name(call: cst.Call) -> str:
+    assert isinstance(call.func, cst.Attribute)
+    return call.func.attr.value
 
 
 def _without_gradients(run: Run) -> str:
@@ -103,7 +114,7 @@ def _schedule(script: Script, run: Run, name: str, made: str, told: str) -> None
 
 def hold_rate(script: Script, args: dict[str, Any], run: Run) -> None:
     """No step of the one schedule."""
-    steps = [call for call in script.methods("step") if call not in places.steps(script)]
+    steps = [call for call in script.methods("step") if places.schedules(script, call)]
     if len(steps) != 1:
         raise Unclear("it is not plain which schedule it is")
     script.remove(script.statement(steps[0]))

@@ -59,8 +59,9 @@ def step(script: Script) -> cst.Call:
 
 
 def steps(script: Script) -> list[cst.Call]:
-    """Every call of an optimizer's step, those of schedules left out."""
-    return [call for call in script.methods("step") if not _schedules(script, call)]
+    """Every call of an optimizer's step, those of schedules left out, and of an environment, which takes an action."""
+    calls = [call for call in script.methods("step") if not schedules(script, call)]
+    return [call for call in calls if not call.args] or calls
 
 
 def backward(script: Script) -> cst.Call:
@@ -132,7 +133,8 @@ def model_calls(script: Script, run: Run) -> list[cst.Call]:
     return [call for call in script.all(cst.Call) if script.code(call.func) in names]
 
 
-def _schedules(script: Script, call: cst.Call) -> bool:
+def schedules(script: Script, call: cst.Call) -> bool:
+    """Whether the object that a method is called on is a schedule of the learning rate."""
     assert isinstance(call.func, cst.Attribute)
     value = call.func.value
     made = script.assigned(value) if isinstance(value, cst.Name) else None

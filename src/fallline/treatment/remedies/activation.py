@@ -49,7 +49,8 @@ class SwapActivation:
         wanted += ["tanh"] if present == {"sigmoid"} else []
         if finding.code in ("bad-initialisation", "non-finite") and present <= {"relu"}:
             wanted = ["selu"]
-        wanted = ["tanh"] if bends else wanted
+        if bends or next(run.events_of("derivative"), None) is not None:  # those of the others are constant, or jump
+            wanted = ["tanh"] if present != {"tanh"} else []
         names = [layers.weight(run, layer) for layer in touched]
         every = [layers.weight(run, layer) for layer in run.layers if layer.kind in ("linear", "conv")]
         biases = [b for layer in run.layers if (b := layers.bias(run, layer)) is not None]

@@ -28,7 +28,8 @@ WRITE = {
     "loss away, and write rsample() for sample():\n    loss = criterion(output, target)\nWhere two optimizers take "
     "turns (a GAN), detach in the loss of the other one only: discriminator(fake.detach()).",
     "numbers": "Compute with tensors from the parameters to the loss: torch.log for np.log, x.max(dim=1).values for "
-    "np.max(x, axis=1), the parameter itself for parameter.item(), and no torch.tensor(…) around the result.",
+    "np.max(x, axis=1), the parameter itself for parameter.item() or .tolist(), and no torch.tensor(…) around the "
+    "result.",
     "layers": "Take torch.no_grad() (also as a decorator) out of what forward() calls.",
     "steps": "Train on a loss that has a slope, and keep the other as a metric: F.cross_entropy(scores, labels) for\n"
     "scores.argmax(1) != labels, torch.sigmoid(4 * x) for x > 0, torch.tanh(x) for torch.sign(x).",

@@ -44,7 +44,8 @@ class Memory:
 
     def calls(self) -> dict[str, Callable[[Call], Call]]:
         """What becomes of the functions concerned."""
-        taken = {"item": self._taken(self.number), "numpy": self._taken(self.array)}
+        made = {"item": self.number, "tolist": self.numbers, "numpy": self.array}
+        taken = {name: self._taken(make) for name, make in made.items()}
         return {**taken, **dict.fromkeys(USES, _used), **dict.fromkeys(COPIES, _copied)}
 
     def forget(self, *_: Any) -> None:
@@ -58,6 +59,10 @@ class Memory:
             made = Number(tensor.item())
         made.source = self._source(tensor)
         return made
+
+    def numbers(self, tensor: Tensor) -> Any:
+        """A number, or a list of numbers, or of lists."""
+        return [self.numbers(part) for part in tensor.unbind()] if tensor.ndim else self.number(tensor)
 
     def array(self, tensor: Tensor) -> Array:
         with torch.no_grad():
