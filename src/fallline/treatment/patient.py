@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from fallline.record import graph, names
+from fallline.treatment import copies
 from fallline.treatment.scaler import Scaler
 
 Activation = Callable[[Tensor], Tensor]
@@ -93,6 +94,11 @@ class Surgery(TorchFunctionMode):
     def edit(self, weight: Tensor) -> Edit:
         """The edit of the layer that multiplies by this weight."""
         return self.edits.setdefault(id(weight), Edit())
+
+    def share(self, weight: Tensor, others: Iterable[Tensor]) -> None:
+        """Let these have the same edit, if there is one."""
+        if id(weight) in self.edits:
+            self.edits.update((id(other), self.edits[id(weight)]) for other in others)
 
     def __torch_function__(
         self,
@@ -169,7 +175,8 @@ class Surgery(TorchFunctionMode):
         Data may be leaves that require a gradient, too, as where an equation is differentiated by them.
         """
         leaves = [(leaf, place) for place, a in enumerate(args[:2]) if (leaf := _leaf(a)) is not None]
-        known = [pair for pair in leaves if id(pair[0]) in self.edits] or leaves
+        frozen = [(a, place) for place, a in enumerate(args[:2]) if id(a) in self.edits]
+        known = [pair for pair in leaves if id(pair[0]) in self.edits] or frozen or leaves
         if not known:
             return None, 0
         weight, place = known[0]
@@ -416,6 +423,7 @@ class Patient:
             return
         self._due = self._looks + 1 + self._looks // 10
         waiting, self._ready = self._ready, []
+        alike: dict[int, list[Tensor]] | None = None
         wanted = {name: AGAIN.sub(".", name, count=1) for listed, _ in waiting for name in listed}
         found = names.find_parameters([*wanted, *wanted.values()], deep=self._searches > 0)
         self._searches -= any(name not in found for name in wanted)
@@ -424,12 +432,20 @@ class Patient:
             if len(tensors) < len(listed):
                 self._ready.append((listed, act))
                 continue
+            alike = self._copies() if alike is None else alike
             with torch.no_grad():
                 act(tensors)
+            for tensor in tensors:
+                self.surgery.share(tensor, alike[id(tensor)])
             further = [AGAIN.sub(lambda number: f"_{int(number[1]) + 1}.", name, count=1) for name in listed]
             if self._asked_for.isdisjoint(further) and self._guessed.isdisjoint(further):
                 self._guessed.update(further)  # a model may be made again more often than was seen
                 self._ready.append((further, act))
+
+    def _copies(self) -> dict[int, list[Tensor]]:
+        """The same parameters of networks that follow the trained one, as they stand before anything is changed."""
+        known = [optimizer for r in (*self.optimizers, *self._unmet) if (optimizer := r()) is not None]
+        return copies.untrained({id(p) for o in known for group in o.param_groups for p in group["params"]})
 
     def _take(self, name: str, first: str, found: dict[str, Tensor]) -> Tensor | None:
         """The parameter of this name; of a model made again, as for each fold, what its variable holds by now."""
