@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -446,6 +447,25 @@ def equation(right: bool) -> None:
         optimizer.step()
 
 
+def learners(right: bool) -> None:
+    """Meta-learning: the gradient of a learner that is made anew for each task has to be carried to the model."""
+    model = net(4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(150):
+        learner, x = copy.deepcopy(model), rows()
+        labels = x[:, torch.randperm(6)[:4]].argmax(1)
+        inner = torch.optim.SGD(learner.parameters(), lr=0.01)
+        for last in (False, False, True):
+            inner.zero_grad()
+            F.cross_entropy(learner(x), labels).backward()
+            if not last:
+                inner.step()
+        optimizer.zero_grad()
+        for p, q in zip(model.parameters(), learner.parameters(), strict=True):
+            p.grad = q.grad if right else p.grad
+        optimizer.step()
+
+
 def exchanged(right: bool) -> None:
     """A new head after a first phase of training."""
     model, x = net(4), rows()
@@ -703,6 +723,7 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
         "prediction (64, 1) and target broadcast to (64, 64)",
     ),
     "probabilities as logits": (policy, "output-mismatch", "softmax applied to probabilities"),
+    "learners that are copies": (learners, "no-gradient", "no parameter of the optimizer gets a gradient"),
     "an equation without a second derivative": (equation, "no-gradient", "a derivative in the loss is exactly zero"),
     "a cut before half of the network": (cut_between, "no-gradient", "parameters that never get a gradient"),
     "one network in two optimizers": (adversaries, "no-gradient", "parameters that no optimizer knows"),

@@ -676,6 +676,7 @@ def test_learners_that_are_made_anew_for_each_task_do_not_fill_the_record(
     assert (run.steps["optimizer"] == catalog.OTHERS).sum() == made - lasting - 2 * (catalog.SAME - first)
     assert len(run.parameters) <= 60 + 2 * len(list(meta.parameters()))
     assert len(run.models) <= len(run.parameters)
+    assert run.crowded
 
 
 def test_optimizer_steps_without_a_backward(watched: Watched) -> None:

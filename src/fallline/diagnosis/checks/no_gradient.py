@@ -85,7 +85,7 @@ class NoGradient:
         return None
 
     def _hidden(self, run: Run) -> Finding | None:
-        outside = [p for p in run.parameters if not p.registered and not _trained(run, p.id)]
+        outside = [p for p in run.parameters if not p.registered and _left(run, p.id)]
         names = [p.name for p in outside if "]." in p.name]
         plain = self._plain(run, [p for p in outside if p.name not in names])
         if plain is not None or not names:
@@ -140,7 +140,7 @@ class NoGradient:
         stats = run.layer_stats
         passing = [
             layer for layer in run.layers
-            if not _trained(run, layer.parameter) and len(np.unique(stats.where(layer=layer.id)["step"])) == 1
+            if _left(run, layer.parameter) and len(np.unique(stats.where(layer=layer.id)["step"])) == 1
         ]  # fmt: skip
         steps = np.unique(stats["step"])
         made = np.unique(stats["step"][np.isin(stats["layer"], [layer.id for layer in passing])])
@@ -159,7 +159,7 @@ class NoGradient:
         if not any(o.id for o in run.optimizers):
             return None
         used = [p for p in run.parameters if p.model and p.trainable]
-        outside = [p for p in used if not _trained(run, p.id)]
+        outside = [p for p in used if _left(run, p.id)]
         inside = [p for p in run.parameters if _trained(run, p.id)]
         orphans = [p for p in inside if not _moved(run, p.id)]
         total = sum(p.numel for p in outside + [p for p in inside if _moved(run, p.id)])
@@ -189,7 +189,7 @@ class NoGradient:
         rows, since = run.layer_stats, told[-1].detail["since"]
         late = (rows["step"] >= since) & (rows["grad_out"] > 0)
         reached = [layer for layer in run.layers if (late & (rows["layer"] == layer.id)).any()]
-        if since == 0 or not reached or any(_trained(run, layer.parameter) for layer in reached):
+        if since == 0 or not reached or not all(_left(run, layer.parameter) for layer in reached):
             return None
         names = [layer.name for layer in reached]
         return self._finding(
@@ -206,7 +206,7 @@ class NoGradient:
         """Numbers of a module of which all layers are trained: nobody leaves these out on purpose."""
         moved = _ever_moved(run)
         still = [p for p in run.parameters if p.model and p.trainable and p.numel <= self.few and p.id not in moved]
-        single = [p for p in still if not _trained(run, p.id) and _alone(run, p)]
+        single = [p for p in still if _left(run, p.id) and _alone(run, p)]
         if not single or not all(o.id for o in run.optimizers) or len(run.sights) < self.seen:
             return None
         names = [p.name for p in single]
@@ -387,8 +387,12 @@ def _held(training: Training, layer: Layer) -> bool:
 
 
 def _trained(run: Run, parameter: int) -> bool:
-    """Whether an optimizer holds it, or one may of those that were not told apart."""
-    return run.crowded or any(parameter in optimizer.parameters for optimizer in run.optimizers)
+    return any(parameter in optimizer.parameters for optimizer in run.optimizers)
+
+
+def _left(run: Run, parameter: int) -> bool:
+    """Whether no optimizer holds it: where some were not told apart, one of those may."""
+    return not run.crowded and not _trained(run, parameter)
 
 
 def _moved(run: Run, parameter: int) -> bool:
