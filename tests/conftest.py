@@ -107,6 +107,16 @@ def seeded() -> None:
     np.random.seed(0)
 
 
+@pytest.fixture(autouse=True)
+def no_check_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a user is told in the report of a check that fails itself is raised here."""
+
+    def fail(error: Exception) -> str:
+        raise error
+
+    monkeypatch.setattr("fallline.diagnosis.diagnose._own_fault", fail)
+
+
 @pytest.fixture
 def record() -> Callable[[], Builder]:
     return Builder

@@ -43,6 +43,7 @@ def test_program(case: dict[str, Any], tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["notes"] == []
+    assert not any("fault of fallline's own" in reason for reason in report["checks"]["not_applicable"].values())
     assert done.returncode == report["program"]["exit"]
     alarms = [finding["code"] for finding in report["findings"] if finding["severity"] in ALARMS]
     if case["kind"] == "faulty":

@@ -8,7 +8,7 @@ import pytest
 
 from fallline.diagnosis import causes
 from fallline.diagnosis.checks import CHECKS
-from fallline.diagnosis.diagnose import COURSE, diagnose
+from fallline.diagnosis.diagnose import COURSE, _own_fault, diagnose
 from fallline.diagnosis.finding import Finding, Severity
 from fallline.diagnosis.outcome import judge
 
@@ -37,6 +37,23 @@ def test_nothing_that_follows_the_loss_passes_where_it_is_never_a_number(record:
     assert "non-finite" in {f.code for f in diagnosis.findings}
     assert not COURSE & set(diagnosis.passed)
     assert diagnosis.not_applicable["plateau"] == "no loss is a finite number"
+
+
+def test_a_check_that_fails_itself_does_not_take_the_others_with_it(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        code = "plateau"
+
+        def look(self, run: Any) -> None:
+            raise IndexError("index 6 is out of bounds")
+
+    monkeypatch.setattr("fallline.diagnosis.diagnose._own_fault", _own_fault)
+    checks = [Broken(), *(check for check in CHECKS if check.code != "plateau")]
+    run = record().chain(3).losses([math.nan, 1.0] * 25).run()
+    assert [f.code for f in diagnose(run, checks).findings] == [f.code for f in diagnose(run).findings] != []
+    reason = diagnose(run, checks).not_applicable["plateau"]
+    assert reason == "by a fault of fallline's own: IndexError: index 6 is out of bounds"
 
 
 def test_one_cause_with_its_consequences_under_it() -> None:

@@ -45,6 +45,18 @@ def test_bars_grow_with_the_signal_and_deep_networks_are_thinned(record: Record)
     assert bars == sorted(bars, reverse=True)
 
 
+def test_layers_of_which_nothing_was_measured_have_no_bar(record: Record) -> None:
+    made = record().chain(40).losses([1.0] * 20)
+    used = [layer for layer in made.layers if layer.id % 10 == 0]  # as of learners made anew for each task
+    every, made.layers = made.layers, used
+    made.measure(range(10), {"grad_out": [1.0] * 40}, in_spread=1.0)
+    made.layers = every
+    text = shown(made.run())
+    bars = [line.split()[0] for line in text.splitlines() if "█" in line]
+    assert bars == [layer.name for layer in reversed(used)]
+    assert "nan" not in text
+
+
 def test_nothing_to_say_is_said(record: Record) -> None:
     assert "never called backward()" in shown(record().run())
     assert "too little to tell" in shown(record().losses([1.0]).run())

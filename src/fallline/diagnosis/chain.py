@@ -55,16 +55,15 @@ class Chain:
 def chain(training: Training, updates: int = EARLY, late: bool = False) -> Chain | None:
     """The chain of a training's layers over its first (or last) measured updates; None with fewer than two layers.
 
-    Embeddings are left out (few of their rows get a gradient), layers that took no part in these updates, and updates
-    without any gradient.
+    Embeddings are left out (few of their rows get a gradient), and updates without any gradient.
     """
     table = training.layer_stats
-    steps = np.unique(table["step"])
-    chosen = steps[-updates:] if late else steps[:updates]
-    measured = set(table["layer"][np.isin(table["step"], chosen)].tolist())
-    layers = _in_order([layer for layer in training.layers if layer.kind != "embedding" and layer.id in measured])
+    layers = [layer for layer in training.layers if layer.kind != "embedding"]
     if len(layers) < 2:
         return None
+    layers = _in_order(layers)
+    steps = np.unique(table["step"])
+    chosen = steps[-updates:] if late else steps[:updates]
 
     def column(name: str) -> Floats:
         rows = []

@@ -30,6 +30,11 @@ class Diagnosis:
     not_applicable: dict[str, str]  # code → reason
 
 
+def _own_fault(error: Exception) -> str:
+    """What is said where a check itself fails."""
+    return f"by a fault of fallline's own: {type(error).__name__}: {error}"
+
+
 def diagnose(run: Run, checks: Sequence[Check] = CHECKS) -> Diagnosis:
     """Apply every check to a recorded run, and rank what they find by cause."""
     findings: list[Finding] = []
@@ -49,6 +54,9 @@ def diagnose(run: Run, checks: Sequence[Check] = CHECKS) -> Diagnosis:
                 finding = check.look(run)
         except NotApplicable as reason:
             not_applicable[check.code] = str(reason)
+            continue
+        except Exception as error:  # the other checks are worth no less for it
+            not_applicable[check.code] = _own_fault(error)
             continue
         if finding is None:
             passed.append(check.code)

@@ -180,15 +180,15 @@ def _bars(run: Run) -> RenderableType | None:
     grid.add_column(justify="right", no_wrap=True, max_width=22)
     grid.add_column(no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
-    for position in _chosen(links):
+    drawn = np.flatnonzero(~(np.isnan(links.signal) & np.isnan(links.spread)))  # of the others nothing was measured
+    for position in (drawn[i] for i in _chosen(len(drawn))):
         value = float(links.signal[position])
         grid.add_row(links.layers[position].name, Text("█" * _length(links, value), style="cyan"), text(value))
     return grid
 
 
-def _chosen(links: Chain) -> list[int]:
+def _chosen(count: int) -> list[int]:
     """Layers to draw, from the loss to the input."""
-    count = len(links.layers)
     if count <= BARS:
         return list(reversed(range(count)))
     return [round(i * (count - 1) / (BARS - 1)) for i in reversed(range(BARS))]
