@@ -76,6 +76,17 @@ def test_no_rate_wakes_what_was_dead_before_any_update(record: Record) -> None:
     assert len(propose(finding("dead-units", from_start=0.0), sick(record))) == 2
 
 
+def test_nobody_knows_what_is_missing_where_optimizers_were_not_told_apart(record: Record) -> None:
+    propose = BY_NAME["register-parameters"].propose
+    made = record().chain(3).losses([1.0] * 20)
+    run = replace(made.run(), optimizers=(replace(made.run().optimizers[0], parameters=frozenset({0})),))
+    assert [p.args["parameters"] for p in propose(finding("no-gradient"), run)] == [["layer1.weight", "layer2.weight"]]
+    crowded = replace(run)
+    crowded.steps["optimizer"][10:] = -1
+    assert crowded.crowded
+    assert propose(finding("no-gradient"), crowded) == []
+
+
 def test_half_the_measured_limit(record: Record) -> None:
     proposal = BY_NAME["learning-rate"].propose(finding("learning-rate-too-high", limit=0.02), sick(record))
     assert [p.args["lr"] for p in proposal] == [0.01]

@@ -108,9 +108,8 @@ def _table(fix: Fix) -> Table:
         )
         if comparison.trial.other:
             name += " (another loss: without it, that of a constant prediction)"
-        if comparison.mended is not None:
-            what = "is gone" if comparison.mended else "remains"
-            name += f" (another loss pulls at the same parameters, so this one means nothing: the cause {what})"
+        if comparison.mended:
+            name += " (another loss pulls at the same parameters, so this one means nothing: the cause is gone)"
         if comparison.new:
             name += f"; new: {', '.join(comparison.new)}"
         style = "bold green" if chosen else "" if comparison.better else "dim"

@@ -23,14 +23,17 @@ class Register:
     treats: frozenset[str] = frozenset({"no-gradient"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
-        """All parameters that took part and are in no optimizer; raw tensors where nothing reaches what is in one."""
+        """All parameters that took part and are in no optimizer; raw tensors where nothing reaches what is in one.
+
+        None where some optimizers were not told apart: nobody knows what those hold.
+        """
         if "plain" in finding.evidence:
             why = "keep what is to be trained in nn.Parameter, so that model.parameters() holds it"
             args = {"parameters": list(finding.layers), "hidden": True, "plain": True}
             return [Prescription(self.name, args, why)]
         known = {p for o in run.optimizers for p in o.parameters}
         missing = [p for p in run.parameters if (p.model or "cut" in finding.evidence) and p.id not in known]
-        if not missing or not any(o.id for o in run.optimizers):
+        if run.crowded or not missing or not any(o.id for o in run.optimizers):
             return []
         listed = [p.name for p in missing]
         hidden = any(not p.registered for p in missing)
