@@ -75,6 +75,7 @@ class Surgery(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.edits: dict[int, Edit] = {}
+        self.copies: dict[int, Tensor] = {}  # weights that have the edit of another; kept, for no id to be used again
         self.calls: dict[str, Change] = {}  # what becomes of calls of a function, by its name
         self.dropout: float | None = None  # share that every dropout drops, instead of the program's own
         self.norm = ""  # instead of batch norm: "group", "none", or "running" statistics
@@ -98,7 +99,8 @@ class Surgery(TorchFunctionMode):
     def share(self, weight: Tensor, others: Iterable[Tensor]) -> None:
         """Let these have the same edit, if there is one."""
         if id(weight) in self.edits:
-            self.edits.update((id(other), self.edits[id(weight)]) for other in others)
+            for other in others:
+                self.edits[id(other)], self.copies[id(other)] = self.edits[id(weight)], other
 
     def __torch_function__(
         self,
@@ -175,7 +177,7 @@ class Surgery(TorchFunctionMode):
         Data may be leaves that require a gradient, too, as where an equation is differentiated by them.
         """
         leaves = [(leaf, place) for place, a in enumerate(args[:2]) if (leaf := _leaf(a)) is not None]
-        frozen = [(a, place) for place, a in enumerate(args[:2]) if id(a) in self.edits]
+        frozen = [(a, place) for place, a in enumerate(args[:2]) if id(a) in self.copies]
         known = [pair for pair in leaves if id(pair[0]) in self.edits] or frozen or leaves
         if not known:
             return None, 0

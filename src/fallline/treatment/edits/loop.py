@@ -27,22 +27,15 @@ def zero_grad(script: Script, args: dict[str, Any], run: Run) -> None:
     step = _unzeroed(script)
     line = f"{places.owner(script, step)}.zero_grad()"
     block = script.parent(script.statement(step))
-    before = [
-        call for name in ("backward", "step") for call in script.methods(name)
-        if script.parent(script.statement(call)) is block and script.follows(step, call)
-    ]  # fmt: skip
-    before.sort(key=script.position)
-    passes = [i for i, call in enumerate(before) if _name(call) == "backward"]
-    ends = [i for i, call in enumerate(before) if _name(call) == "step" and passes and i < passes[-1]]
-    if passes:  # the first after the last step of another optimizer
-        script.insert_before(before[max(ends, default=-1) + 1], line)
-    else:
+    passes, steps = (
+        [c for c in script.methods(name) if script.parent(script.statement(c)) is block and script.follows(step, c)]
+        for name in ("backward", "step")
+    )
+    if not passes:
         script.insert_after(step, line)
-
-
-def _name(call: cst.Call) -> str:
-    assert isinstance(call.func, cst.Attribute)
-    return call.func.attr.value
+        return
+    ended = [call for call in steps if script.follows(passes[-1], call)]  # those of other optimizers
+    script.insert_before(next(call for call in passes if not ended or script.follows(call, ended[-1])), line)
 
 
 def _without_gradients(run: Run) -> str:
