@@ -1,4 +1,4 @@
-"""What must change no finding: the scale of the loss, a penalty, names, order, batch size and precision."""
+"""What must change no finding: the scale and sign of the loss, a penalty, names, order, batch size and precision."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "half the batch": {"samples": 64},
     "double precision": {"dtype": torch.float64},
     "the device named": {"device": "cpu"},
+    "the negative maximized": {"maximize": True},
     "a penalty on the squares of the weights": {"penalty": lambda p: 1e-4 * p.square().sum()},
     "a penalty on the sizes of the weights": {"penalty": lambda p: p.abs().mean() / 1e3},
     "a penalty on the norms of the weights": {"penalty": lambda p: 1e-3 * p.norm()},
@@ -32,7 +33,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def train(
     layers: Callable[[], list[nn.Module]], lr: float, scale: float = 1.0, prefix: str = "", backwards: bool = False,
     samples: int = 128, dtype: torch.dtype = torch.float32, device: str | None = None,
-    penalty: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    penalty: Callable[[torch.Tensor], torch.Tensor] | None = None, maximize: bool = False,
 ) -> None:  # fmt: skip
     torch.manual_seed(0)
     named = OrderedDict((f"{prefix}{i}", layer) for i, layer in enumerate(layers()))
@@ -41,11 +42,12 @@ def train(
     y = torch.where(x[:, 0] * x[:, 1] > 0, 1, 0)
     parameters = list(model.parameters())
     # the step does not change with the scale of the loss
-    optimizer = torch.optim.SGD(parameters[::-1] if backwards else parameters, lr=lr / scale)
+    optimizer = torch.optim.SGD(parameters[::-1] if backwards else parameters, lr=lr / scale, maximize=maximize)
     for _ in range(60):
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(x), y)
-        (scale * (loss if penalty is None else loss + sum(map(penalty, parameters)))).backward()
+        whole = scale * (loss if penalty is None else loss + sum(map(penalty, parameters)))
+        (-whole if maximize else whole).backward()
         optimizer.step()
 
 

@@ -72,8 +72,10 @@ class Landscape:
 
 
 def landscapes(training: Training) -> list[Landscape]:
-    """Every look at the curvature of a training, the latest last."""
-    found = []
+    """Every look at the curvature of a training, the latest last; none of what is maximized, which curves downwards."""
+    found: list[Landscape] = []
+    if training.optimizer.maximizes:
+        return found
     for event in training.run.events_of("curvature"):
         detail = event.detail
         if _is_of(event, training) and "values" in detail and detail["loss"] is not None:
@@ -108,6 +110,8 @@ def _is_of(event: Event, training: Training) -> bool:
 
 def why_none(training: Training) -> str:
     """Why the curvature of a training was not measured."""
+    if training.optimizer.maximizes:
+        return "the optimizer maximizes: no curvature is judged"
     refused = [
         event.detail["refused"]
         for event in training.run.events_of("curvature")

@@ -72,6 +72,11 @@ class Optimizer:
     parameters: frozenset[int]
     name: str  # its variable in the program, "" if unknown
 
+    @property
+    def maximizes(self) -> bool:
+        """Whether it goes up: then the loss that it descends on is the negative of what backward is called on."""
+        return bool(self.settings.get("maximize"))
+
 
 @dataclass(frozen=True)
 class Event:
@@ -183,8 +188,8 @@ class Training:
 
     @property
     def loss(self) -> Floats:
-        """Loss at each update, shape (n,)."""
-        return self.steps["loss"]
+        """Loss at each update, shape (n,); of what is maximized the negative."""
+        return -self.steps["loss"] if self.optimizer.maximizes else self.steps["loss"]
 
     @cached_property
     def layer_stats(self) -> Table:
@@ -207,7 +212,8 @@ class Training:
     @cached_property
     def sighted(self) -> tuple[tuple[int, dict[str, Any]], ...]:
         """The same, each with its step."""
-        return tuple((s.step, s.detail) for s in self.run.sights if s.optimizer == self.optimizer.id)
+        seen = [(s.step, s.detail) for s in self.run.sights if s.optimizer == self.optimizer.id]
+        return tuple((step, _negative(detail)) for step, detail in seen) if self.optimizer.maximizes else tuple(seen)
 
     @cached_property
     def contested(self) -> bool:
@@ -230,6 +236,12 @@ class Training:
         steps = np.unique(table["step"])
         norms = [table[column][table["step"] == s] for s in steps]
         return steps, np.array([np.hypot.reduce(n[~np.isnan(n)]) for n in norms])  # a square may overflow
+
+
+def _negative(sight: dict[str, Any]) -> dict[str, Any]:
+    """What stands at a loss, of its negative."""
+    turned = {"factor": -sight["factor"]} if sight.get("factor") is not None else {}
+    return sight | turned | ({"terms": [_negative(term) for term in sight["terms"]]} if "terms" in sight else {})
 
 
 def _crosses(a: Training, b: Training) -> bool:

@@ -148,6 +148,8 @@ class Clinic:
             return ()
         whole = results[0].updates
         main = self.untreated[0].main
+        if main is not None and main.optimizer.maximizes:  # the bars are for what backward is called on
+            return ()
         start = int(main.steps["step"][0]) if main is not None else 0
         ahead = [self.untreated[0], *(c.trial for c in results if not c.lost)]
         return tuple(

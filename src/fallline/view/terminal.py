@@ -126,6 +126,8 @@ def _heading(run: Run, program: str) -> Text:
         said.append("\nOne update is too little to tell how a training goes.", style="yellow")
     if len(run.trainings) > 1:
         said.append(f"\n{_trainings(run)}")
+    if any(training.optimizer.maximizes for training in run.trainings):
+        said.append("\nThe optimizer maximizes: what is said of the loss holds for the negative of it.")
     return said
 
 
