@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 Batch = tuple[Tensor, Tensor]
 BATCHES = 16  # different batches that a workload goes through in turns
@@ -55,6 +56,7 @@ class Workload:
     loss: Callable[[Tensor, Tensor], Tensor]
     block: int  # updates between two looks at the clock
     adam: bool = False
+    loader: bool = False  # whether a DataLoader shuffles and hands out the batches
 
 
 def _mlp() -> nn.Module:
@@ -110,7 +112,21 @@ WORKLOADS = {
         "2-16-16-1 MLP, batch 32", 1.10, _tiny,
         lambda: (torch.randn(32, 2), torch.randn(32, 1)), mse, 100,
     ),
+    "tiny-adam": Workload(
+        "2-16-16-1 MLP, batch 32, Adam, a DataLoader", 1.10, _tiny,
+        lambda: (torch.randn(32, 2), torch.randn(32, 1)), mse, 100, adam=True, loader=True,
+    ),
 }  # fmt: skip
+
+
+def _loader(batches: list[Batch]) -> Iterable[Batch]:
+    x, y = map(torch.cat, zip(*batches, strict=True))
+    return DataLoader(TensorDataset(x, y), batch_size=len(batches[0][0]), shuffle=True)
+
+
+def _endless(batches: Iterable[Batch]) -> Iterator[Batch]:
+    while True:
+        yield from batches
 
 
 class Watcher:
@@ -142,13 +158,14 @@ class Training:
         self.loss_fn = workload.loss
         kind = torch.optim.Adam if workload.adam else torch.optim.SGD
         self.optimizer = kind(self.model.parameters(), lr=1e-3)
-        self.batches = [workload.batch() for _ in range(BATCHES)]
+        batches = [workload.batch() for _ in range(BATCHES)]
+        self.source = _endless(_loader(batches) if workload.loader else batches)
         self.step = 0
 
     def run(self, updates: int, watcher: Watcher) -> None:
         """Train."""
         for _ in range(updates):
-            x, y = self.batches[self.step % BATCHES]
+            x, y = next(self.source)
             watcher.before_forward(x, y)
             self.optimizer.zero_grad()
             loss = self.loss_fn(self.model(x), y)
