@@ -569,6 +569,12 @@ def test_a_loss_about_targets_that_move_says_nothing(record: Record) -> None:
         assert judge(training).contested is contested
 
 
+def test_a_flat_loss_of_unknown_worth_that_fell_is_not_stuck(record: Record) -> None:
+    for first, stuck in ((5.6, False), (5.4, True)):  # to 5.3: 5 % and 2 % of it
+        (training,) = record().chain(2).losses([first] * 10 + [5.33] * 90).run().trainings
+        assert judge(training).stuck is stuck
+
+
 def test_a_loss_about_zero_says_nothing(record: Record) -> None:
     swings = [math.sin(i) for i in range(100)]
     falling = list(np.linspace(0.1, -0.1, 20)) + [-0.1] * 80

@@ -181,6 +181,23 @@ def test_a_spike_names_the_sample(record: Record) -> None:
     assert finding.evidence["data"] == 1
 
 
+def test_a_spike_names_a_batch_of_another_scale(record: Record) -> None:
+    made, usual = seeing(record, spiky(5000.0, 40)).chain(2).measure([0, 1], {}, in_rms=0.5), 0.5
+    for times, named in ((64, True), (5, False)):
+        made.events.clear()
+        made.event(
+            40, "spike", loss=5000.0, usual=1.0, rows=[3], inputs={"rows": [3], "times": 1.1, "rms": times * usual}
+        )
+        assert ("inputs of the batch are of size" in found(LossSpike().look(made.run())).message) == named
+
+
+def test_spikes_and_usual_batches_that_end_above_a_constant(record: Record) -> None:
+    losses = spiky(5000.0, 40, end=0.4)  # lower than it began
+    assert LossSpike().look(seeing(record, losses, **targets(0.0, 1.0)).run()) is None
+    finding = found(LossSpike().look(seeing(record, losses, **targets(0.0, 0.01)).run()))
+    assert "no better than 0.01, a constant prediction" in finding.message
+
+
 # -- swings
 
 

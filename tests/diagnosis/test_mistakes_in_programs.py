@@ -938,3 +938,73 @@ def test_losses_whose_labels_are_seen_can_be_scripted_and_are_put_back(watched: 
     assert (seen[0], seen[-1]) == (False, True)
     assert F.margin_ranking_loss is original
     assert {event.detail["least"] for event in run.events_of("labels")} == {1.0}
+
+
+class Passed(torch.autograd.Function):
+    """Passes the data on, and the gradient times a factor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return ctx.factor * gradients[0], None
+
+
+@pytest.mark.parametrize(("factor", "contested"), [(-0.5, True), (0.5, False)])
+def test_a_gradient_turned_round_makes_a_loss_say_nothing(watched: Watched, factor: float, contested: bool) -> None:
+    def program() -> None:
+        features, task, domain = net(8, nn.ReLU()), nn.Linear(8, 2), nn.Linear(8, 2)
+        x, y = rows(), torch.randint(2, (64,))
+        optimizer = torch.optim.SGD([*features.parameters(), *task.parameters(), *domain.parameters()], lr=0.1)
+        for _ in range(12):
+            optimizer.zero_grad()
+            found = features(x)
+            passed: Tensor = Passed.apply(found, factor)  # type: ignore[no-untyped-call]
+            (F.cross_entropy(task(found), y) + F.cross_entropy(domain(passed), 1 - y)).backward()
+            optimizer.step()
+
+    (training,) = watched(program).trainings
+    assert training.contested is contested
+
+
+@pytest.mark.parametrize(("kind", "double"), [(nn.LSTM, False), (nn.LSTM, True), (nn.GRU, False), (nn.RNN, False)])
+@pytest.mark.parametrize("head", [False, True])
+def test_a_recurrent_state_as_the_output_cannot_reach_the_targets(
+    watched: Watched, kind: type[nn.RNNBase], double: bool, head: bool
+) -> None:
+    dtype = torch.float64 if double else torch.float32
+    x = torch.randn(64, 5, 3, dtype=dtype)
+    y = x.sum(dim=(1, 2))[:, None] + 6
+
+    def program() -> None:
+        inner = kind(3, 1, batch_first=True).to(dtype)
+        last = nn.Linear(1, 1).to(dtype) if head else nn.Identity()
+        optimizer = torch.optim.Adam([*inner.parameters(), *last.parameters()], lr=0.1)
+        for _ in range(80):
+            optimizer.zero_grad()
+            F.mse_loss(last(inner(x)[0][:, -1]), y).backward()
+            optimizer.step()
+
+    run = watched(program)
+    assert bool(titles(run, "output-mismatch")) is not head
+    assert titles(run, "bad-initialisation") == []  # targets far from 0 are no fault of the weights
+
+
+def test_a_recurrence_whose_outputs_swamp_the_targets_explodes(watched: Watched) -> None:
+    def program() -> None:
+        x, y = rows(), torch.randn(64, 25, 6)
+        step = nn.Parameter(torch.randn(6, 6) + torch.eye(6))
+        optimizer = torch.optim.Adam([step], lr=0.01)
+        for _ in range(60):
+            state, path = x, []
+            for _ in range(25):
+                state = state @ step
+                path.append(state)
+            optimizer.zero_grad()
+            (torch.stack(path, 1) - y).square().mean().backward()
+            optimizer.step()
+
+    assert titles(watched(program), "exploding-gradient") == ["exploding gradient through time"]

@@ -13,6 +13,7 @@ from fallline.record.values import output
 
 X = torch.linspace(0.1, 2.0, 12).reshape(6, 2)
 LAYER = nn.Linear(2, 3)
+SPEED = nn.Linear(2, 2)
 FUNCTIONS: dict[str, Callable[[list[Tensor]], Tensor]] = {
     "product": lambda p: p[0] * torch.exp(-p[1] * X),
     "oscillation": lambda p: p[0] * torch.exp(-X * p[1]) * torch.cos(p[2] * X + p[3]),
@@ -24,7 +25,17 @@ FUNCTIONS: dict[str, Callable[[list[Tensor]], Tensor]] = {
     "a column": lambda p: (p[0] * X[:, :1]).t(),
     "layer": lambda p: LAYER(X) * p[0],
     "columns side by side": lambda p: torch.cat([p[0] * X, LAYER(X)], -1),
+    "states of a recurrence": lambda p: rolled(20),
 }
+
+
+def rolled(steps: int) -> Tensor:
+    """More operations deep than are evaluated again, but each state went into a layer."""
+    state, path = X, []
+    for _ in range(steps):
+        state = state + 0.1 * SPEED(state)
+        path.append(state)
+    return torch.stack(path, 1)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

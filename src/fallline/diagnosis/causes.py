@@ -100,6 +100,7 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
         "learning-rate-too-low", "bad-initialisation", "plateau",
     )),
     ("learning-rate-too-high", "loss-spike", _bad_data),
+    ("bad-initialisation", "loss-spike", lambda found: _bad_data(found) and _too_small(found["bad-initialisation"])),
     ("exploding-gradient", "loss-spike", lambda found: _bad_data(found) or _recurs(found)),
     *(("loss-spike", cause, lambda found: True) for cause in (
         "learning-rate-too-high", "exploding-gradient", "non-finite", "symmetric-units", "bad-initialisation",

@@ -22,7 +22,7 @@ DRIFT = 0.2  # of the targets' standard deviation: their mean moves when it move
 DRAWN = 0.3  # of the weights' first norm: hardly anything but a decay draws them in so far
 PENALTY = 0.1  # of a constant prediction's loss: beside a stronger penalty the loss does not tell what was learned
 SAME = 1e-4  # of the targets' standard deviation: their means differ by more from batch to batch
-FLAT = 0.02  # relative change over the second half below which a loss of unknown scale is flat
+FLAT = 0.02  # relative change over the second half, and below the first loss, at which one of unknown scale is flat
 LONG = 10  # losses
 ROUNDED = 1e-12  # of the square of the targets' mean: a variance that is the rounding of equal numbers
 FLIPS = 0.1  # of the updates, at which a loss changes its sign
@@ -73,7 +73,7 @@ class Outcome:
             return False
         if self.trivial is not None:
             return self.explained < STUCK
-        return self.flat and self.explained < STUCK
+        return self.flat and self.explained < FLAT  # it may hold a constant that no training takes away
 
     @property
     def idle(self) -> bool:

@@ -138,10 +138,11 @@ def worst_rows(loss: Tensor, most: int = 3) -> list[int]:
 
 
 def unusual_rows(graph: autograd.Graph, most: int = 3) -> dict[str, Any]:
-    """The samples of the batch with the largest inputs to the first layer, and how far they are above the median."""
+    """Samples with the largest inputs to the first layer, how far they are above the median, and the size of all."""
     data = next((d for call in graph.calls if not call.sources and (d := call.input()) is not None), None)
     if data is None or data.ndim < 2 or not data.numel():
         return {}
     sizes = torch.linalg.vector_norm(real(data).flatten(1), dim=1)
     top = sizes.topk(min(most, len(sizes)))
-    return {"rows": top.indices.tolist(), "times": float(top.values[0] / sizes.median().clamp(min=1e-30))}
+    times, rms = top.values[0] / sizes.median().clamp(min=1e-30), torch.linalg.vector_norm(sizes) / data.numel() ** 0.5
+    return {"rows": top.indices.tolist(), "times": float(times), "rms": float(rms)}

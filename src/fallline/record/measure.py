@@ -13,6 +13,7 @@ from fallline.record.operations import FLAT
 TWIN_TOLERANCE = 1e-7  # of the largest row; two rows that differ for real are rarely this close in both
 SKETCH = 4096  # at most this many entries of a parameter are compared with their start
 PARCEL = 2**16  # entries that are worked on at a time on a CPU, in memory it has at hand: new pages cost more than sums
+OPPOSITE = 1e-4  # one minus the cosine of the angle that gradients may be away from pointing against one another
 EXACT = 2**20  # predictions and targets up to this size are described in double precision
 
 
@@ -117,6 +118,13 @@ def _sizes(tensor: Tensor) -> Tensor:
     """A new tensor of the absolute values, in at least single precision."""
     sizes = tensor.abs()
     return sizes if sizes.dtype in (torch.float32, torch.float64) else sizes.float()
+
+
+def opposite(a: Tensor, b: Tensor) -> Tensor:
+    """Whether one points against the other, ``b = −c a`` with c > 0; shape ()."""
+    a, b = real(a).flatten().double(), real(b).flatten().double()
+    lengths: Tensor = torch.linalg.vector_norm(a) * torch.linalg.vector_norm(b)
+    return (torch.dot(a, b) < (OPPOSITE - 1) * lengths) & (lengths > 0)
 
 
 def sketch(parameter: Tensor) -> Tensor:

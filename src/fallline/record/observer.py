@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
 
 from fallline.record import batch, measure, through_time
 from fallline.record import graph as autograd
@@ -54,6 +55,9 @@ class Observer:
             for node in call.activations:
                 hook = functools.partial(self.activation, sample, layer, call.channel, autograd.op_name(node))
                 handles.append(node.register_hook(self._safely(hook)))
+        for node in graph.nodes:
+            if isinstance(node, BackwardCFunction):
+                handles.append(node.register_hook(self._safely(functools.partial(self._own, sample))))
         return handles
 
     def sight(self, graph: autograd.Graph, loss: Tensor, scale: Tensor | None, first: bool) -> dict[str, Any]:
@@ -87,6 +91,12 @@ class Observer:
             if gradient is not None:
                 norm = measure.norm(gradient)
                 sample.add(layer, name, norm if scale is None else norm / scale.to(norm.device))
+
+    def _own(self, sample: Sample, after: Sequence[Any], before: Sequence[Any]) -> None:
+        """One use of an ``autograd.Function`` of the program's: whether it turns the gradient round."""
+        a, b = before[0], after[0]
+        if a is not None and b is not None and a.shape == b.shape and not a.is_sparse and not b.is_sparse:
+            sample.reverses.append(measure.opposite(a, b))
 
     def _fused(
         self, sample: Sample, layer: int, node: autograd.Node, after: Sequence[Any], before: Sequence[Any]

@@ -360,7 +360,9 @@ class Recorder:
             self._lookout.spiked = False  # it is too late to describe its batch
         handles = self._observer.listen(graph, sample, scale)
         sight = self._observer.sight(graph, loss, scale, self._samples < FIRST)
-        if not sight.get("lost"):  # it would say that there is nothing to predict
+        if sight.get("lost"):  # it would say that there is nothing to predict
+            self.store.event(self.step, "swamped")
+        else:
             sample.sights.append(sight)
         return handles
 
@@ -580,8 +582,9 @@ class Recorder:
             self.store.put("layer_stats", (self.step, optimizer, *row))
         for row in parameters:
             self.store.put("parameter_stats", (self.step, optimizer, *row))
+        turned = {"reversed": True} if any(sample.reverses) else {}
         for sight in sample.sights:
-            self.store.put("losses", (self.step, optimizer, json.dumps(sight)))
+            self.store.put("losses", (self.step, optimizer, json.dumps(sight | turned)))
         if sum(copy.numel() for copy in sample.before) <= SPARE:
             self._spare = sample.before
 

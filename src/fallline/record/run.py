@@ -217,7 +217,12 @@ class Training:
 
     @cached_property
     def contested(self) -> bool:
-        """Whether its loss and that of another optimizer pull at the same parameters, as in a GAN or actor-critic."""
+        """Whether its loss and that of another optimizer pull at the same parameters, as in a GAN or actor-critic.
+
+        So do the parts of one loss where a gradient is turned round on its way, as in domain-adversarial training.
+        """
+        if any(sight.get("reversed") for sight in self.sights):
+            return True
         return any(_crosses(a, b) for other in self.run.trainings for a, b in ((self, other), (other, self)))
 
     @cached_property

@@ -30,6 +30,7 @@ class Sample:
     twins: dict[int, Tensor] = field(default_factory=dict)
     times: dict[int, int] = field(default_factory=dict)  # steps in time that a fused layer makes in one use
     sights: list[dict[str, Any]] = field(default_factory=list)
+    reverses: list[Tensor] = field(default_factory=list)  # whether functions of the program's turn the gradient round
 
     def add(self, layer: int, name: str, value: Tensor) -> None:
         """One number of one use of a layer."""

@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[Tensor, Any, int], Tensor]] = {  # of what was put ou
     "select": lambda whole, node, _: whole.select(autograd.signed(node._saved_dim), autograd.signed(node._saved_index)),
     "unbind": lambda whole, node, number: whole.unbind(autograd.signed(node._saved_dim))[number],
 }
+JOINS: dict[str, Callable[..., Tensor]] = {"cat": torch.cat, "stack": torch.stack}
 DEPTH = 12  # of the operations that are evaluated again, from the last one back
 
 
@@ -45,12 +46,22 @@ def output(graph: autograd.Graph, node: autograd.Node | None, depth: int = DEPTH
     return _evaluated(graph, node, depth) if depth else None
 
 
+def _taken_in(graph: autograd.Graph, node: autograd.Node) -> Tensor | None:
+    """What a layer kept of it, as of the state of a recurrence that goes on from there."""
+    shape = tuple(node._input_metadata[0].shape) if hasattr(node, "_input_metadata") else None
+    takers = (c for c in graph.calls if any(c.node.next_functions[place][0] is node for place in c.data))
+    held = (call.input() for call in takers)
+    return next((data.detach() for data in held if data is not None and tuple(data.shape) == shape), None)
+
+
 def _evaluated(graph: autograd.Graph, node: autograd.Node, depth: int) -> Tensor | None:
+    if (kept := _taken_in(graph, node)) is not None:
+        return kept
     name = autograd.op_name(node)
-    if name == "cat":
+    if name in JOINS:
         parts = [output(graph, source, depth - 1) for source, _ in node.next_functions]
         known = [part for part in parts if part is not None]
-        return torch.cat(known, autograd.signed(node._saved_dim)) if len(known) == len(parts) else None
+        return JOINS[name](known, autograd.signed(node._saved_dim)) if len(known) == len(parts) else None
     count, function = (1, None) if name in VIEWS else OPERATIONS.get(name, (0, None))
     sides = [_side(graph, node, place, depth) for place in range(count)]
     if not count or any(side is None for side in sides) or autograd.saved(node, "_saved_alpha") not in (1, None):

@@ -10,6 +10,7 @@ import numpy as np
 from fallline.diagnosis.chain import Chain, chain, recurrences
 from fallline.diagnosis.finding import Finding, NotApplicable, text
 from fallline.diagnosis.outcome import Outcome, judge
+from fallline.record.operations import REGRESSION
 from fallline.record.run import Layer, Run, Training
 
 
@@ -79,7 +80,9 @@ class BadInitialisation:
             return None
         first = outcome.first if np.isfinite(outcome.first) else float(training.loss[0])
         ratio = first / outcome.trivial
-        harmed = (ratio >= self.first_loss and not outcome.learned) or bool((links.flat[strong] > 0.5).any())
+        harmed = (ratio >= self.first_loss and not outcome.learned and _outsized(training)) or bool(
+            (links.flat[strong] > 0.5).any()
+        )
         if not (harmed or max([links.gain, *(r.gain for r in recurrences(training))]) > 1 / self.lost):
             return None
         return self._finding(
@@ -158,3 +161,9 @@ class BadInitialisation:
             steps=(int(training.steps["step"][0]), int(training.layer_stats["step"].min())),
             evidence={"scale": float(np.median(scale)), **evidence},
         )
+
+
+def _outsized(training: Training) -> bool:
+    """Whether outputs make the first loss large, not targets far from 0 that no weights know of."""
+    seen = [(s["prediction"], s["target"]) for s in training.sights[:1] if s["kind"] in REGRESSION]
+    return all(output["mean"] ** 2 + output["variance"] >= target["mean"] ** 2 for output, target in seen)

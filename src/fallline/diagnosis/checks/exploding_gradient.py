@@ -101,7 +101,7 @@ class ExplodingGradient:
     def _over_time(self, training: Training) -> Finding | None:
         outcome = judge(training)
         unsure = outcome.trivial is None  # a loss that falls from far too high has not learned yet
-        failed = not outcome.learned or (unsure and self._tossed(training))
+        failed = not outcome.learned or (unsure and (self._tossed(training) or _swamped(training)))
         for through in recurrences(training):
             if through.gain > (self.gain if failed else self.gain**2 if unsure else np.inf):
                 return Finding(
@@ -157,6 +157,12 @@ class ExplodingGradient:
             steps=(int(steps[peak]), int(steps[peak])),
             evidence={"peak": float(gradient[peak]), "median": float(np.median(gradient)), "ratio": ratio},
         )
+
+
+def _swamped(training: Training) -> bool:
+    """Whether the outputs are to the end so large that the difference from the targets has lost these to rounding."""
+    last = training.layer_stats["step"].max() if len(training.layer_stats) else np.inf
+    return any(event.step >= last for event in training.run.events_of("swamped"))
 
 
 def _growth(links: Chain) -> tuple[float, float, int]:

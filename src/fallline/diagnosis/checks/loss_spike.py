@@ -38,7 +38,8 @@ class LossSpike:
     def _judge(self, training: Training) -> Finding | None:
         loss, outcome = training.loss, judge(training)
         usual = _around(loss, self.window)
-        reference = max(_usual_trivial(training), _first(loss))
+        trivial, began = _usual_trivial(training), _first(loss)
+        reference = max(trivial, began)
         with np.errstate(invalid="ignore"):
             spikes = np.flatnonzero(
                 (usual > 0) & (loss > self.above * usual) & (loss > self.start * reference) & np.isfinite(loss)
@@ -50,13 +51,15 @@ class LossSpike:
         late = len(loss) - max(1, len(loss) // 5)
         after = int(spikes[-1]) + 1  # what came before it tells nothing of how it ended
         settled = float(np.median(loss[max(late, after) if after + self.window <= len(loss) else late :]))
-        if settled <= (1 - self.explained) * reference:
+        beaten = trivial > 0 and settled >= trivial
+        if settled <= (1 - self.explained) * reference and not beaten:
             return None  # it got over them
         steps = training.steps["step"][spikes]
         highest = int(spikes[np.argmax(loss[spikes])])
         said = self._batches(training)
         ended = (
-            f"Usual batches end at {text(settled)}, no better than {text(reference)}, where they began."
+            f"Usual batches end at {text(settled)}, no better than "
+            + (f"{text(trivial)}, a constant prediction." if beaten else f"{text(reference)}, where they began.")
             if np.isfinite(settled)
             else "The loss ends at NaN or Inf."
         )
@@ -96,7 +99,17 @@ class LossSpike:
                 return f" There {where} has a target of size {text(reach)}; in usual batches they reach {text(size)}."
             if inputs.get("times", 0.0) > 10:
                 return f" There {where} has inputs {text(inputs['times'])} times as large as the others'."
+            if inputs.get("rms", 0.0) > 10 * (usual := _usual_inputs(training)) > 0:
+                return f" There the inputs of the batch are of size {text(inputs['rms'])}; usual are {text(usual)}."
         return ""
+
+
+def _usual_inputs(training: Training) -> float:
+    """Root mean square of what flows into the first layers in a usual batch; 0 where it was not measured."""
+    rows = training.layer_stats
+    sizes = [rows.where(layer=layer.id)["in_rms"] for layer in training.layers if not layer.sources]
+    known = [float(np.median(size[np.isfinite(size)])) for size in sizes if np.isfinite(size).any()]
+    return max(known, default=0.0)
 
 
 def _around(loss: Floats, window: int) -> Floats:

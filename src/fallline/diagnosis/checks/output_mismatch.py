@@ -14,13 +14,14 @@ from fallline.record.operations import REGRESSION, VIEWS
 from fallline.record.run import Run, Training
 
 COSINE = "cosine"  # a sum of products of vectors of length 1
-ENDS = 0.9  # of what a cosine can be at most, where it has nowhere to go
+STATE = "recurrent state"  # of an LSTM or GRU: a gate times tanh, or a mean of such
+ENDS = 0.9  # of what these two can be at most, where they have nowhere to go
 RANGES = {
     "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, float("inf")),
-    COSINE: (-1.0, 1.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (0.0, 1.0),
+    COSINE: (-1.0, 1.0), STATE: (-1.0, 1.0), "hardtanh": (-1.0, 1.0), "hardsigmoid": (0.0, 1.0),
     "softplus": (0.0, float("inf")), "exp": (0.0, float("inf")),
 }  # fmt: skip
-PICKS = frozenset(("gather", "index", "indexselect", "maskedselect"))  # of the outputs, as the value of an action
+PICKS = frozenset(("gather", "index", "indexselect", "maskedselect", "stack"))  # of outputs, as the value of an action
 
 
 SIGNED = {  # the losses that are made for −1 and 1 and are seen by their labels alone
@@ -76,7 +77,7 @@ class OutputMismatch:
             or self._twice(sight, ops)
             or self._scores(sight, ops)
             or self._probabilities(sight)
-            or self._range(training.sights, sight, ops)
+            or self._range(training, training.sights, sight, ops)
             or self._labels(training.sights, sight)
         )
 
@@ -86,7 +87,8 @@ class OutputMismatch:
             sight, ops = sights[0], [op for op in sights[0]["ops"] if op not in VIEWS]
             found = (
                 self._several(sights, sight, ops) or self._twice(sight, ops) or self._scores(sight, ops)
-                or self._probabilities(sight) or self._range(sights, sight, ops) or self._labels(sights, sight)
+                or self._probabilities(sight) or self._range(training, sights, sight, ops)
+                or self._labels(sights, sight)
             )  # fmt: skip
             if found is not None:
                 return replace(found, evidence=found.evidence | {"term": float(term)})
@@ -288,10 +290,13 @@ class OutputMismatch:
             {"prediction_max": most},
         )
 
-    def _range(self, sights: Sequence[dict[str, Any]], sight: dict[str, Any], ops: list[str]) -> Finding | None:
+    def _range(
+        self, training: Training, sights: Sequence[dict[str, Any]], sight: dict[str, Any], ops: list[str]
+    ) -> Finding | None:
         ops = [op for op in ops if op not in PICKS]
         last = ops[-2] if len(ops) >= 2 else ""
-        last = COSINE if last == "sum" and "mul" in ops and _at_one(sights) else last
+        if last not in RANGES and _at_one(sights):
+            last = COSINE if last == "sum" and "mul" in ops else STATE if _recurrent(training) else last
         if sight["kind"] not in REGRESSION or last not in RANGES:
             return None
         low, high = sight["bounds"] if last == "hardtanh" and "bounds" in sight else RANGES[last]
@@ -302,8 +307,8 @@ class OutputMismatch:
             return None
         return self._finding(
             f"{last} output for targets from {text(least)} to {text(most)}",
-            f"The last operation is {last}, whose values lie between {text(low)} and {text(high)}; the targets go from "
-            f"{text(least)} to {text(most)}.",
+            f"{'The output is a' if last in (COSINE, STATE) else 'The last operation is'} {last}, whose values lie "
+            f"between {text(low)} and {text(high)}; the targets go from {text(least)} to {text(most)}.",
             "The network cannot express such targets: it drives its output to the end of the range, where the "
             "activation is flat and the gradient dies. Leave the activation out, or scale the targets into its range.",
             {"target_min": least, "target_max": most, "beyond": beyond},
@@ -333,6 +338,11 @@ class OutputMismatch:
             disproof="The loss reaches its floor on a few samples that are trained on alone.",
             evidence=evidence or {},
         )
+
+
+def _recurrent(training: Training) -> bool:
+    """Whether the state of a recurrent layer is the output."""
+    return any(layer.output and (layer.recurrent or layer.kind == "rnn") for layer in training.layers)
 
 
 def _at_one(sights: Sequence[dict[str, Any]]) -> bool:
