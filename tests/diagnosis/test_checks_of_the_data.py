@@ -194,7 +194,10 @@ def test_a_spike_names_a_batch_of_another_scale(record: Record) -> None:
 def test_spikes_and_usual_batches_that_end_above_a_constant(record: Record) -> None:
     losses = spiky(5000.0, 40, end=0.4)  # lower than it began
     assert LossSpike().look(seeing(record, losses, **targets(0.0, 1.0)).run()) is None
-    finding = found(LossSpike().look(seeing(record, losses, **targets(0.0, 0.01)).run()))
+    made = seeing(record, losses, **targets(0.0, 0.01))
+    assert LossSpike().look(made.run()) is None  # nothing is known against the samples
+    made.event(40, "spike", loss=5000.0, usual=1.0, rows=[3], target={"min": -1.0, "max": 1e4}, inputs={})
+    finding = found(LossSpike().look(made.run()))
     assert "no better than 0.01, a constant prediction" in finding.message
 
 

@@ -38,8 +38,7 @@ class LossSpike:
     def _judge(self, training: Training) -> Finding | None:
         loss, outcome = training.loss, judge(training)
         usual = _around(loss, self.window)
-        trivial, began = _usual_trivial(training), _first(loss)
-        reference = max(trivial, began)
+        reference = max(_usual_trivial(training), _first(loss))
         with np.errstate(invalid="ignore"):
             spikes = np.flatnonzero(
                 (usual > 0) & (loss > self.above * usual) & (loss > self.start * reference) & np.isfinite(loss)
@@ -51,15 +50,17 @@ class LossSpike:
         late = len(loss) - max(1, len(loss) // 5)
         after = int(spikes[-1]) + 1  # what came before it tells nothing of how it ended
         settled = float(np.median(loss[max(late, after) if after + self.window <= len(loss) else late :]))
-        beaten = trivial > 0 and settled >= trivial
-        if settled <= (1 - self.explained) * reference and not beaten:
+        said = self._batches(training)
+        constant = outcome.trivial if said and outcome.trivial is not None and settled >= outcome.trivial else None
+        if settled <= (1 - self.explained) * reference and constant is None:
             return None  # it got over them
+        than = (
+            f"{text(reference)}, where they began" if constant is None else f"{text(constant)}, a constant prediction"
+        )
         steps = training.steps["step"][spikes]
         highest = int(spikes[np.argmax(loss[spikes])])
-        said = self._batches(training)
         ended = (
-            f"Usual batches end at {text(settled)}, no better than "
-            + (f"{text(trivial)}, a constant prediction." if beaten else f"{text(reference)}, where they began.")
+            f"Usual batches end at {text(settled)}, no better than {than}."
             if np.isfinite(settled)
             else "The loss ends at NaN or Inf."
         )
