@@ -16,8 +16,9 @@ remedy out of all that the findings propose, and AUTOTRAINER's fixed order of re
 `fix --apply` on the healthy programs, too, which it must leave as good as they are.
 
 A row is written as soon as a program is done: --resume F goes on where --out F was interrupted, and alone prints the
-tables of what is there. With --jobs 2 two programs run at a time; their findings are the same, and since a program's
-processes run one after the other the ratios of their times are those of a busier machine.
+tables of what is there. A program that is diagnosed begins in a process that has PyTorch loaded (on Linux): to load it
+takes longer than most of them do. With --jobs 2 two programs run at a time; their findings are the same, and since a
+program's processes run one after the other the ratios of their times are those of a busier machine.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from programs import Program, programs
 from report import number
 from rich.console import Console
 from rows import Bench, Journal, Row, trial
+from warm import Warm
 
 
 def _diagnosis_line(row: Row) -> str:
@@ -125,7 +127,8 @@ def main() -> int:
         return trial(json.loads(args.trial))
     chosen = _chosen(args)
     console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
-    bench = Bench(args.python, args.timeout, _tools(args.peers))
+    warm = Warm() if not args.fix and sys.platform == "linux" and args.python == sys.executable else None
+    bench = Bench(args.python, args.timeout, _tools(args.peers), warm)
     work, line = (bench.treat, _treatment_line) if args.fix else (bench.diagnose, _diagnosis_line)
     journal = Journal(args.resume or args.out, "fix" if args.fix else "run", resume=args.resume is not None)
     seeds = [int(seed) for seed in args.seeds.split(",")]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from warm import LATE, Warm
 
 CORPUS = Path(__file__).resolve().parent.parent / "corpus"
 METRIC = re.compile(r"metric=(\S+) value=(\S+)")
@@ -90,16 +93,21 @@ class Done:
     stderr: str = ""
 
 
-def execute(command: Sequence[str], seed: int, folder: str, timeout: float) -> Done:
-    """Run a process to its end, with one thread."""
-    environment = dict(os.environ, OMP_NUM_THREADS="1", SEED=str(seed), COLUMNS="100")
-    started = time.perf_counter()
+def _cold(command: Sequence[str], environment: Mapping[str, str], folder: str, timeout: float) -> tuple[int, str, str]:
     try:
         done = subprocess.run(
             command, env=environment, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False
         )
-        status, out, err = done.returncode, done.stdout, done.stderr
     except subprocess.TimeoutExpired:
-        status, out, err = 124, "", f"ended after {timeout:.0f} s"
+        return LATE, "", f"ended after {timeout:.0f} s"
+    return done.returncode, done.stdout, done.stderr
+
+
+def execute(command: Sequence[str], seed: int, folder: str, timeout: float, warm: Warm | None = None) -> Done:
+    """Run a process to its end, with one thread; ``warm``: the interpreter it begins in."""
+    environment = dict(os.environ, OMP_NUM_THREADS="1", SEED=str(seed), COLUMNS="100")
+    started = time.perf_counter()
+    run = functools.partial(warm.run, command[1:]) if warm is not None else functools.partial(_cold, command)
+    status, out, err = run(environment, folder, timeout)
     values = METRIC.findall(out)
     return Done(status, float(values[-1][1]) if values else None, time.perf_counter() - started, err[-2000:])

@@ -127,7 +127,7 @@ def _summary(rows: Sequence[Row]) -> Sheet:
         line("the program's own metric unchanged", lambda r: True, lambda r: r.metric_kept),
         line("its exit status unchanged", lambda r: True, lambda r: r.plain.exit == r.watched.exit),
         line("a report was written", lambda r: True, lambda r: "error" not in r.report),
-        ("time of the process with ÷ without", *(quartiles(_ratios(part)) for part in parts.values())),
+        ("time with ÷ without, PyTorch loaded", *(quartiles(_ratios(part)) for part in parts.values())),
     )
     return Sheet("diagnosis", "Diagnosis", ("", *parts), lines)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from programs import Done, Program, execute
+from warm import Warm
 
 HERE = Path(__file__).resolve().parent
 LEFT_ALONE = 4  # exit status of a treatment that found nothing better
@@ -131,11 +132,12 @@ class Bench:
     python: str
     timeout: float
     peers: tuple[str, ...] = ()
+    warm: Warm | None = None  # where programs begin that are diagnosed; times of treatments are those of a user's
 
     def diagnose(self, program: Program, seed: int) -> Row:
         """Alone, under ``fallline run``, and under other tools."""
         with tempfile.TemporaryDirectory() as folder:
-            row = self._fallline(program, seed, folder, ["run"], 1)
+            row = self._fallline(program, seed, folder, ["run"], 1, self.warm)
             alarms = _alarms(row.report.get("findings", []))
             timeline = _timeline(Path(folder) / "runs") if program.sick else {}
         judged = {tool: self._judge(tool, program, seed) for tool in self.peers}
@@ -158,18 +160,20 @@ class Bench:
         fixed = self._alone("autotrainer.py", str(program.script), seed=seed, times=FIX_TIMES)
         return replace(row, drawn=drawn, random=lucky, autotrainer=fixed)
 
-    def _fallline(self, program: Program, seed: int, folder: str, verb: Sequence[str], times: int) -> Row:
-        plain = execute([self.python, str(program.script)], seed, folder, self.timeout)
+    def _fallline(
+        self, program: Program, seed: int, folder: str, verb: Sequence[str], times: int, warm: Warm | None = None
+    ) -> Row:
+        plain = execute([self.python, str(program.script)], seed, folder, self.timeout, warm)
         file = Path(folder) / "report.json"
         command = [self.python, "-m", "fallline", *verb, "--json", str(file), str(program.script)]
-        watched = execute(command, seed, folder, self.timeout * times)
+        watched = execute(command, seed, folder, self.timeout * times, warm)
         return Row(program, seed, plain, watched, _load(file))
 
     def _judge(self, tool: str, program: Program, seed: int) -> Judged:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "alarms.json"
             command = [self.python, str(HERE / "peers.py"), tool, str(file), str(program.script)]
-            done = execute(command, seed, folder, self.timeout)
+            done = execute(command, seed, folder, self.timeout, self.warm)
             said = _load(file)
         return Judged(done, tuple(said.get("alarms", ())), said["error"])
 

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import peers
 import pytest
 import report
 import torch
-from programs import Done, Program, checked
+from programs import Done, Program, checked, execute
 from rows import Journal, Judged, Row
 from torch import nn
+from warm import LATE, Warm
 
 from fallline.diagnosis.diagnose import Diagnosis
 from fallline.diagnosis.finding import Finding
@@ -58,6 +60,25 @@ def test_a_treatment_that_chose_nothing_left_the_program_alone() -> None:
     assert row(watched=Done(4, None, 9.0)).left(Done(4, None, 9.0)) == Done(4, 0.1, 9.0)
     assert row().left(Done(1, None, 9.0)).metric is None  # it broke the program
     assert row().left(None) == Done(0, 0.1, 2.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks")
+def test_a_process_that_begins_with_pytorch_loaded_is_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("VALUE = 0.25")
+    program = tmp_path / "train.py"
+    program.write_text(
+        "import os, pathlib, sys, time, torch, beside\n"
+        "if 'wait' in sys.argv: time.sleep(600)\n"
+        "print('metric=here value=', beside.VALUE * (str(pathlib.Path.cwd()) == sys.argv[1]), sep='')\n"
+        "torch.manual_seed(0)\n"
+        "sys.exit(f\"{__name__} {os.environ['SEED']} {torch.get_num_threads()} {torch.rand(1).item()}\")\n"
+    )
+    command, warm = [sys.executable, str(program), str(tmp_path)], Warm()
+    cold, forked = (execute(command, 3, str(tmp_path), 300, begin) for begin in (None, warm))
+    assert (cold.exit, cold.metric) == (1, 0.25)
+    assert cold.stderr.startswith("__main__ 3 1 0.")
+    assert replace(forked, seconds=cold.seconds) == cold
+    assert execute([*command, "wait"], 3, str(tmp_path), 1, warm).exit == LATE
 
 
 def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
