@@ -12,20 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LOADED = (
-    "__main__",
-    "numpy",
-    "torch",
-    "torch._dynamo",
-    "fallline.cli",
-    "fallline.commands",
-    "fallline.diagnosis.diagnose",
-)
-
+    "__main__", "numpy", "torch", "torch._dynamo", "safetensors.torch", "sqlite3", "typer", "rich.console",
+    "rich.table",
+)  # fmt: skip
 LATE = 124  # exit status of a process that was ended, as the command timeout has it
 
 
 class Warm:
-    """Forks each process from one that has loaded what all need, and that has run nothing of it."""
+    """Forks each process from one that has loaded what all need, but nothing of fallline."""
 
     def __init__(self) -> None:
         os.environ["OMP_NUM_THREADS"] = "1"  # read when PyTorch is loaded

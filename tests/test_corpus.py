@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from warm import Warm
 
 from fallline.diagnosis.checks import CHECKS
 
@@ -21,6 +20,7 @@ CODES = {check.code for check in CHECKS}
 STEADY = str(Path(__file__).with_name("steady.py"))  # so that the tests say the same on every machine
 QUICK = {"f04", "f05", "f24", "f48", "f54", "f69", "h14", "h31"}  # of every kind, a few seconds each
 ALARMS = ("error", "warning")
+WARM = Warm()
 
 
 def marks(case: dict[str, Any]) -> list[pytest.MarkDecorator]:
@@ -39,12 +39,12 @@ def marks(case: dict[str, Any]) -> list[pytest.MarkDecorator]:
 def test_program(case: dict[str, Any], tmp_path: Path) -> None:
     program = CORPUS / case["id"] / "train.py"
     environment = dict(os.environ, OMP_NUM_THREADS="1", SEED="0")
-    command = [sys.executable, "-W", "ignore", STEADY, "run", "--json", "report.json", str(program)]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    command = [STEADY, "run", "--json", "report.json", str(program)]
+    status, _, _ = WARM.run(command, environment, str(tmp_path), 600)
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["notes"] == []
     assert not any("fault of fallline's own" in reason for reason in report["checks"]["not_applicable"].values())
-    assert done.returncode == report["program"]["exit"]
+    assert status == report["program"]["exit"]
     alarms = [finding["code"] for finding in report["findings"] if finding["severity"] in ALARMS]
     if case["kind"] == "faulty":
         assert alarms

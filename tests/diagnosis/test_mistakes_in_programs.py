@@ -653,6 +653,17 @@ def ratings(right: bool) -> None:
     train(model, torch.cat([users, items]), stars, scored, steps=300)
 
 
+def factorisation(right: bool) -> None:
+    """A matrix of rank 3 as a product of factors that start equal in every column."""
+    seen = torch.randn(30, 3) @ torch.randn(3, 20)
+    u, v = (0.3 * (torch.randn(n, 3) if right else torch.ones(n, 3)) for n in (30, 20))
+    optimizer = torch.optim.SGD([u.requires_grad_(), v.requires_grad_()], lr=0.02)
+    for _ in range(300):
+        optimizer.zero_grad()
+        (0.5 * (u @ v.T - seen).square().sum()).backward()
+        optimizer.step()
+
+
 PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
     "class numbers": (class_numbers, "output-mismatch", "every output is fitted to the number of the class"),
     "soft margin": (soft_margin, "output-mismatch", "labels of 0 where the loss expects −1"),
@@ -665,6 +676,7 @@ PROGRAMS: dict[str, tuple[Callable[[bool], None], str, str]] = {
         )
     },
     "bumps that start equal": (bumps, "symmetric-units", "identical units in centre, height"),
+    "a factorisation that starts as one": (factorisation, "symmetric-units", "identical columns in the factors"),
     "a mixture that starts as one": (mixture, "symmetric-units", "identical units in scales, means, shares"),
     "batch norm on one sample after the other": (one_by_one, "wrong-mode", "batch norm over a single sample"),
     "a curve in a side valley": (side_valley, "local-minimum", "local minimum at"),

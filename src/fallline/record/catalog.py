@@ -223,6 +223,9 @@ class Catalog:
         output = any(last.weight is weight for last in graph.last)
         if weight.ndim > 1 and weight.shape[axis] > 1:
             self._axes[parameter] = axis
+        if output and (factors := {self.parameter(factor): axis for factor, axis in call.factors()}):
+            self._axes.update(factors)  # their units are the columns that they have in common
+            self.store.event(0, "factors", parameters=list(factors), units=weight.shape[1 - axis])
         hidden = autograd.saved(call.node, "_saved_hidden_size")  # a recurrent layer's weight has a row a gate
         units = (hidden or weight.shape[axis]) if weight.ndim > 1 else 1
         name = self._names[parameter].removesuffix(".weight")

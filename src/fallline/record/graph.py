@@ -11,7 +11,7 @@ import functools
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -119,6 +119,14 @@ class Call:
         """Whether the weight is the left factor of a matrix product: w @ x."""
         names = LAYERS.get(op_name(self.node), ())
         return "mat2" in names[self.place + 1 :] or bool({"vec", "batch2"} & set(names[self.place + 1 :]))
+
+    def factors(self) -> list[tuple[Tensor, int]]:
+        """Of a product of two parameters (``u @ v.T``): both, and the dimension of each that is summed over."""
+        behind = [parameter_behind(source) for source, _ in self.node.next_functions]
+        pair = [replace(self, weight=leaf, place=i) for i, leaf in enumerate(behind) if leaf is not None]
+        return [
+            (factor.weight, 1 - factor.unit_axis) for factor in pair if op_name(self.node) == "mm" and len(pair) > 1
+        ]
 
     def input(self) -> Tensor | None:
         """The data that flowed in, where the forward pass kept it, samples first; shape (n, …)."""

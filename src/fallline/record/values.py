@@ -100,6 +100,7 @@ def _product(call: autograd.Call) -> Tensor | None:
         return None
     product = data.detach() @ matrix
     product = product.mT if call.channel == -2 else product  # in w @ x the columns are the samples
-    behind = (autograd.parameter_behind(source) for source, _ in call.node.next_functions)
-    bias = next((leaf for leaf in behind if leaf is not None and leaf is not call.weight), None)
+    inputs = call.node.next_functions
+    place = 0 if autograd.op_name(call.node) in ("addmm", "addmv", "baddbmm") else 2
+    bias = autograd.parameter_behind(inputs[place][0]) if place < len(inputs) else None
     return product if bias is None else product + bias.detach().to(product.dtype)

@@ -34,10 +34,14 @@ class SymmetricUnits:
                     found.append(layer)
             if found:
                 return self._finding(training, found)
+            for event in run.events_of("factors"):
+                factors = [p for p in run.parameters if p.id in event.detail["parameters"]]
+                if all(self._paired(training, p) for p in factors) and self._alike(training, factors):
+                    return self._of_factors(training, factors, event.detail["units"])
             maps = {layer.parameter for layer in training.layers if layer.units > 1}
             measured = set(training.parameter_stats["parameter"]) - maps if len(training.parameter_stats) else set()
             tensors = [p for p in run.parameters if p.id in measured and p.ndim and self._paired(training, p)]
-            if tensors and self._alike(training, tensors):
+            if self._together(tensors) and self._alike(training, tensors):
                 return self._of_tensors(training, tensors)
         if not looked:
             raise NotApplicable(
@@ -57,14 +61,17 @@ class SymmetricUnits:
         rows = training.parameter_stats.where(parameter=parameter.id)
         return [float(twin) for twin in rows["twins"][rows["twins"] >= 0][:FIRST]]
 
-    def _alike(self, training: Training, tensors: list[Parameter]) -> bool:
-        """Whether each tensor holds an entry or a row of each unit, and all units began alike and learned little."""
+    def _together(self, tensors: list[Parameter]) -> bool:
+        """Whether each tensor holds an entry or a row of each unit."""
         vectors = {p.numel for p in tensors if p.ndim == 1}
-        together = len(tensors) > 1 and len(vectors) == 1 and all(p.numel % min(vectors) == 0 for p in tensors)
+        return len(tensors) > 1 and len(vectors) == 1 and all(p.numel % min(vectors) == 0 for p in tensors)
+
+    def _alike(self, training: Training, tensors: list[Parameter]) -> bool:
+        """Whether all units began alike and learned little."""
         twins = [self._paired(training, p) for p in tensors]
         equal = all(len(shares) > 1 and min(shares) >= self.share for shares in twins)
         pulled = any((training.parameter_stats.where(parameter=p.id)["grad"][:FIRST] > 0).all() for p in tensors)
-        return together and equal and pulled and judge(training).explained < self.explained
+        return equal and pulled and judge(training).explained < self.explained
 
     def _of_tensors(self, training: Training, tensors: list[Parameter]) -> Finding:
         """Units that are given by numbers in several tensors: bumps by their centres, widths and heights."""
@@ -76,6 +83,18 @@ class SymmetricUnits:
             "gradient as another one.",
             "Units that start equal compute the same output, get the same gradient, and stay equal but for rounding: "
             "however many there are, they do the work of one. Different first values break the symmetry.",
+            names, units,
+        )  # fmt: skip
+
+    def _of_factors(self, training: Training, factors: list[Parameter], units: int) -> Finding:
+        """Columns of the matrices whose product is the output."""
+        names = tuple(p.name for p in factors)
+        return self._found(
+            training, f"identical columns in the factors {', '.join(names)}",
+            f"The {units} columns that the factors {', '.join(names)} have in common start equal and get the same "
+            "gradient.",
+            "Columns that start equal stay equal but for rounding: however many there are, the product has rank one. "
+            "Different first values break the symmetry.",
             names, units,
         )  # fmt: skip
 
