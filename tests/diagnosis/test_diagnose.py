@@ -84,6 +84,7 @@ def test_one_cause_with_its_consequences_under_it() -> None:
         (finding("learning-rate-too-low"), finding("symmetric-units")),
         (finding("learning-rate-too-low"), finding("vanishing-gradient")),
         (finding("vanishing-gradient"), finding("learning-rate-too-low", since=24.0)),
+        (finding("exploding-gradient"), finding("oscillating-loss", ordered=1.0)),
     ],
 )
 def test_what_follows_from_what(consequence: Finding, cause: Finding) -> None:

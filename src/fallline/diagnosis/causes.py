@@ -107,6 +107,7 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
     )),
     ("learning-rate-too-high", "oscillating-loss", _rings),
     *((code, "oscillating-loss", _ordered) for code in ("learning-rate-too-high", "loss-spike", "plateau")),
+    ("exploding-gradient", "oscillating-loss", lambda found: _ordered(found) and not _over_depth(found)),
     ("dead-units", "oscillating-loss", lambda found: _ordered(found) and not _starts(found["dead-units"])),
     *(("oscillating-loss", cause, lambda found: True) for cause in (
         "learning-rate-too-high", "exploding-gradient", "loss-spike", "non-finite", "dead-units", "symmetric-units",

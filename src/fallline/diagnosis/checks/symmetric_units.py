@@ -10,7 +10,7 @@ from fallline.diagnosis.finding import Finding, NotApplicable
 from fallline.diagnosis.outcome import judge
 from fallline.record.run import Layer, Parameter, Run, Training
 
-FIRST = 3  # comparisons
+FIRST = 2  # comparisons: of the first two updates, which are always measured
 
 
 @dataclass(frozen=True)
