@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 from torch.utils.checkpoint import checkpoint
 
+from fallline.diagnosis.diagnose import diagnose
 from fallline.record import catalog, recorder
 from fallline.record.observer import Observer
 from fallline.record.recorder import Recorder, StopTraining
@@ -1231,16 +1232,9 @@ def test_nothing_of_the_program_is_kept_alive(tmp_path: Path) -> None:
 # -- its own faults --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("owner", "place"),
-    [
-        *((Recorder, name) for name in ("_before_backward", "_observe", "_before_step", "_write_sample", "_finish")),
-        *((Observer, name) for name in ("listen", "sight", "_call", "activation")),
-    ],
-)
-def test_a_fault_stops_the_recorder_and_not_the_training(
-    owner: type, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, place: str) -> Recorder:
+    """A recorder of which one part fails, after a training that it must not have changed."""
+
     def train() -> list[Tensor]:
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
@@ -1251,21 +1245,52 @@ def test_a_fault_stops_the_recorder_and_not_the_training(
             optimizer.step()
         return list(model.parameters())
 
-    def broken(*args: Any, **kwargs: Any) -> None:
+    def fails(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError("a bug of our own")
 
     expected = train()
-    monkeypatch.setattr(owner, place, broken)
+    monkeypatch.setattr(owner, place, fails)
     watch = Recorder(Store(tmp_path), budget=1e9).start()
     found = train()
     watch.stop()
     watch.store.close()
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    return watch
+
+
+@pytest.mark.parametrize("place", ["_before_backward", "_before_step", "_finish"])
+def test_a_fault_stops_the_recorder_and_not_the_training(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = broken(tmp_path, monkeypatch, Recorder, place)
     assert watch.fault is not None
     assert "a bug of our own" in watch.fault
+    assert "stopped watching" in watch.notes[0]
     run = read(tmp_path)
     assert run.meta["fault"] == watch.fault
     assert len(list(run.events_of("fault"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("owner", "place"),
+    [
+        *((Recorder, name) for name in ("_observe", "_weigh", "_write_sample")),
+        *((Observer, name) for name in ("listen", "sight", "_call", "activation")),
+    ],
+)
+def test_a_fault_in_a_look_leaves_that_out(
+    owner: type, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = broken(tmp_path, monkeypatch, owner, place)
+    assert watch.fault is None
+    assert watch.lapse is not None
+    assert "a bug of our own" in watch.lapse
+    assert "left out" in watch.notes[0]
+    run = read(tmp_path)
+    assert run.meta["lapse"] == watch.lapse
+    assert len(list(run.events_of("lapse"))) == 1
+    assert len(run.steps) == 4
+    assert not any("fault of fallline" in reason for reason in diagnose(run).not_applicable.values())
 
 
 def test_the_recorder_is_deaf_after_its_end(tmp_path: Path) -> None:

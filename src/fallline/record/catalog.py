@@ -99,7 +99,7 @@ class Catalog:
     def _reborn(self, tensor: Tensor, name: str) -> int | None:
         """Code like ``w = w - lr * w.grad`` makes a new tensor at every step: it stays the same parameter."""
         for key, (reference, number) in list(self._parameters.items()):
-            if reference() is None and self._names[number] == name and name:
+            if reference() is None and name and (self._names[number], self._shapes[number]) == (name, tensor.shape):
                 del self._parameters[key]
                 self._parameters[id(tensor)] = (weakref.ref(tensor), number)
                 return number
@@ -183,8 +183,13 @@ class Catalog:
     def _compare(self, graph: autograd.Graph, step: int) -> None:
         """Note which of the parameters that are compared have moved since they were met."""
         held = {number: leaf for leaf in graph.leaves if (number := self.parameter(leaf)) in self._begun}
-        apart = measure.to_floats([(_some(leaf) - self._begun[number]).abs().sum() for number, leaf in held.items()])
-        moved = [number for number, distance in zip(held, apart, strict=True) if distance != 0]
+        pairs = {number: (_some(leaf), self._begun[number]) for number, leaf in held.items()}
+        moved = [number for number, (now, begun) in pairs.items() if now.shape != begun.shape]
+        alike = {
+            number: (now - begun).abs().sum() for number, (now, begun) in pairs.items() if now.shape == begun.shape
+        }
+        apart = measure.to_floats(list(alike.values()))
+        moved += [number for number, distance in zip(alike, apart, strict=True) if distance != 0]
         for number in moved:
             del self._begun[number]
         if moved:
@@ -204,7 +209,7 @@ class Catalog:
 
     def _add_model(self, name: str, module: nn.Module) -> None:
         number = self._models[name] = len(self._models)
-        parameters: list[Tensor] = list(module.parameters())
+        parameters: list[Tensor] = list(nn.Module.parameters(module))  # the program's may be a list of that name
         count = sum(p.numel() for p in parameters if not isinstance(p, UninitializedParameter))
         self.store.put("models", (number, name, type(module).__name__, count))
         plain = [
@@ -252,7 +257,9 @@ class Catalog:
         met = entry is not None and entry[0]() is optimizer
         if entry is not None and met and entry[1] != OTHERS:
             return entry[1], False
-        tensors = [p for group in optimizer.param_groups for p in group["params"]]
+        tensors = [
+            p for group in optimizer.param_groups for p in group["params"] if not isinstance(p, UninitializedParameter)
+        ]
         alike = type(optimizer), *(p.shape for p in tensors)
         self._same[alike] += not met
         self._asked[id(optimizer)] = self._asked[id(optimizer)] + 1 if met else 1
@@ -266,7 +273,7 @@ class Catalog:
         parameters = [self.parameter(p) if self._met(p) else self._add(p, known) for p in tensors]
         settings = {k: v for k, v in optimizer.param_groups[0].items() if isinstance(v, (int, float, tuple, bool))}
         settings["groups"] = len(optimizer.param_groups)
-        row = (number, type(optimizer).__name__, json.dumps(settings), json.dumps(parameters))
+        row = (number, type(optimizer).__name__, json.dumps(settings, default=str), json.dumps(parameters))
         self.store.put("optimizers", (*row, names.object_name(optimizer) or ""))
         return number, True
 
@@ -300,4 +307,4 @@ def _returns(call: autograd.Call, depth: int = 3) -> bool:
 
 
 def _has_parameters(module: nn.Module) -> bool:
-    return any(True for _ in module.parameters())
+    return any(True for _ in nn.Module.parameters(module))

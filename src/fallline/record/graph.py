@@ -34,7 +34,8 @@ def op_name(node: Node) -> str:
 
 @functools.cache
 def _short(name: str) -> str:
-    return re.sub(r"Backward\d*$", "", name.rpartition("::")[2]).lower()
+    own = "()" if name.endswith("Backward") else ""  # a Function of the program's, which may be called Softmax, too
+    return re.sub(r"Backward\d*$", "", name.rpartition("::")[2]).lower() + own
 
 
 def signed(number: int) -> int:
@@ -123,7 +124,9 @@ class Call:
     def factors(self) -> list[tuple[Tensor, int]]:
         """Of a product of two parameters (``u @ v.T``): both, and the dimension of each that is summed over."""
         behind = [parameter_behind(source) for source, _ in self.node.next_functions]
-        pair = [replace(self, weight=leaf, place=i) for i, leaf in enumerate(behind) if leaf is not None]
+        pair = [
+            replace(self, weight=leaf, place=i) for i, leaf in enumerate(behind) if leaf is not None and leaf.ndim == 2
+        ]
         return [
             (factor.weight, 1 - factor.unit_axis) for factor in pair if op_name(self.node) == "mm" and len(pair) > 1
         ]
@@ -132,7 +135,9 @@ class Call:
         """The data that flowed in, where the forward pass kept it, samples first; shape (n, …)."""
         for position, name in enumerate(LAYERS.get(op_name(self.node), ("input",))):
             tensor = saved(self.node, f"_saved_{name}") if position != self.place else None
-            if isinstance(tensor, Tensor) and (tensor.is_floating_point() or tensor.is_complex()):
+            if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
+                continue
+            if tensor.is_floating_point() or tensor.is_complex():
                 if tensor.ndim == 1:
                     return tensor.unsqueeze(0)
                 tensor = tensor.mT if self._left else tensor
@@ -282,7 +287,8 @@ def unwrap_loss(root: Node) -> tuple[Node, float | None]:
         elif name == "neg":
             factor = -factor
         elif name == "sum":  # of so many terms a mean would have been taken
-            factor *= math.prod(inputs[0]._input_metadata[0].shape) / math.prod(node._input_metadata[0].shape)
+            terms, sums = (math.prod(part._input_metadata[0].shape) for part in (inputs[0], node))
+            factor *= terms / max(sums, 1)
         node = inputs[0]
     return node, factor
 
@@ -413,6 +419,8 @@ def _outside(node: Node) -> bool:
     kept = saved(node, "_saved_other" if name == "div" else "_saved_self")
     if name not in ("log", "log2", "log10", "log1p", "div") or not isinstance(kept, Tensor):
         return False
+    if kept.is_complex():
+        return bool((kept == (-1 if name == "log1p" else 0)).any())
     return bool((kept == 0).any()) if name == "div" else bool((kept <= (-1 if name == "log1p" else 0)).any())
 
 

@@ -9,7 +9,7 @@ the loss would lose if the quadratic model were descended to its bottom (the con
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -107,7 +107,7 @@ def look(loss: Tensor, parameters: Sequence[Tensor], optimizer: Optimizer | None
         if arrived and len(found.values) < size:  # the gradient of units that are equal is equal, and so is all that
             aside = spectrum(None)  # follows from it: what parts them shows from elsewhere only
             found = aside if float(aside.values[0]) < -NEGATIVE * float(aside.values.abs().max()) else found
-    except (RuntimeError, ArithmeticError) as error:
+    except (RuntimeError, ArithmeticError, ValueError) as error:
         return {"refused": _first_line(error)}
     return {"gradient": length, "preconditioned": scaling is not None, **_described(found, start, [p for p, _ in used])}
 
@@ -138,11 +138,13 @@ def _roots(parameters: Sequence[Tensor], optimizer: Optimizer | None) -> list[Te
     roots = []
     for parameter in parameters:
         state, group = optimizer.state.get(parameter, {}), options.get(id(parameter), {})
-        square = next((state[k] for k in ("exp_avg_sq", "square_avg", "sum") if isinstance(state.get(k), Tensor)), None)
-        if square is None:
+        if not isinstance(state, Mapping):  # an optimizer of the program's own keeps what it likes
             return None
-        if "exp_avg_sq" in state and "betas" in group:
-            square = square / (1 - group["betas"][1] ** max(1.0, float(state.get("step", 1))))
+        square = next((state[k] for k in ("exp_avg_sq", "square_avg", "sum") if isinstance(state.get(k), Tensor)), None)
+        if square is None or square.shape != parameter.shape:
+            return None
+        if "exp_avg_sq" in state and isinstance(betas := group.get("betas"), (tuple, list)):
+            square = square / (1 - betas[1] ** max(1.0, float(state.get("step", 1))))
         roots.append(square.sqrt() + float(group.get("eps", 1e-8)) + torch.finfo(parameter.dtype).tiny)
     return roots
 

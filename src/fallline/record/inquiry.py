@@ -172,7 +172,7 @@ class Inquiry:
     # -- keeping the batch -------------------------------------------------------------------------------------------
 
     def _keep(self, step: int, detail: Detail) -> None:
-        owned = {id(t) for call in self.calls.held for t in call.module.parameters()}
+        owned = {id(t) for call in self.calls.held for t in nn.Module.parameters(call.module)}
         leaves = {self.catalog.name_of(t): t for t in self.catalog.leaves() if id(t) not in owned}
         about = {"step": step, "birth": {k: v for k, v in detail.items() if k != "called"}}
         try:

@@ -43,6 +43,11 @@ def norm(tensor: Tensor) -> Tensor:
     return length
 
 
+def finite(tensor: Tensor) -> bool:
+    """Whether no entry is NaN or Inf."""
+    return bool(torch.isfinite(tensor.coalesce().values() if tensor.is_sparse else tensor).all())
+
+
 def norms(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Euclidean norm of each tensor, fused where they allow it; each of shape ()."""
     dense = [t for t in tensors if not t.is_sparse and t.dtype in (torch.float32, torch.float64)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import itertools
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +98,7 @@ def _is_own(value: object) -> bool:
 
 def _roots(found: dict[str, nn.Module]) -> dict[str, nn.Module]:
     """Drop what is part of another one, and second names of the same."""
-    inner = {id(child) for module in found.values() for child in module.modules() if child is not module}
+    inner = {id(child) for module in found.values() for child in nn.Module.modules(module) if child is not module}
     unique: dict[int, str] = {}
     for name, module in found.items():
         if id(module) not in inner and name != "self":
@@ -145,11 +146,9 @@ def plain_weights(module: nn.Module) -> dict[str, Tensor]:
 def _unregistered(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for name, value in (vars(module) | dict(module._buffers.items())).items():
         items: list[tuple[str, Any]] = [(name, value)]
-        if issubclass(type(value), (list, tuple)):
-            items = [(f"{name}[{place}]", inner) for place, inner in enumerate(value[:1000])]
-        elif issubclass(type(value), dict):
+        if issubclass(type(value), (list, tuple, dict)):
             own = name in ("_parameters", "_buffers", "_modules")
-            items = [] if own else [(f"{name}[{key!r}]", inner) for key, inner in list(value.items())[:1000]]
+            items = [] if own else _entries(name, value)[:1000]
         for label, inner in items:
             if is_module(inner) and label != name:
                 yield from ((f"{label}.{path}", parameter) for path, parameter in inner.named_parameters())
@@ -197,13 +196,25 @@ def _within(name: str, value: Any, depth: int, seen: set[int]) -> Iterator[tuple
 
 
 def _parts(way: str, value: Any) -> list[tuple[str, Any]]:
-    if issubclass(type(value), (list, tuple)):
-        return [(f"{way}[{place}]", inner) for place, inner in enumerate(value)] if len(value) < MOST else []
-    if type(value) is dict:
-        return [(f"{way}[{key!r}]", inner) for key, inner in list(value.items())] if len(value) < MOST else []
+    if issubclass(type(value), (list, tuple)) or type(value) is dict:
+        entries = _entries(way, value)
+        return entries if len(entries) < MOST else []
     if is_module(value) or not _is_own(value):
         return []
     return [(f"{way}.{key}", inner) for key, inner in list(object.__getattribute__(value, "__dict__").items())]
+
+
+def _entries(way: str, value: Any) -> list[tuple[str, Any]]:
+    """What a list, tuple or dict holds, with the ways to it; no method that the program wrote is called."""
+    if issubclass(type(value), dict):
+        items = itertools.islice(dict.items(value), MOST)
+        return [(f"{way}[{_key(key)}]", inner) for key, inner in items]
+    each = list.__iter__(value) if issubclass(type(value), list) else tuple.__iter__(value)
+    return [(f"{way}[{place}]", inner) for place, inner in enumerate(itertools.islice(each, MOST))]
+
+
+def _key(key: object) -> str:
+    return repr(key) if type(key) in (str, int, float, bool, bytes) else type(key).__name__
 
 
 def find_parameters(wanted: Sequence[str], deep: bool = True) -> dict[str, Tensor]:

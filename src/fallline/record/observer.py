@@ -117,7 +117,7 @@ class Observer:
         gradient = after[0]
         channel = channel if channel != 1 or gradient.ndim >= 3 else -1
         channel = max(channel, -gradient.ndim)
-        if gradient.ndim == 0:
+        if gradient.ndim == 0 or not gradient.numel():
             return
         slope = measure.Slope(gradient, before[0], channel, ACTIVATIONS[name])
         sample.add(layer, "slope_before", slope.before)

@@ -60,7 +60,8 @@ class Recorder:
 
     It listens to every ``backward`` and every optimizer step of the process. Between those two it adds hooks to the
     nodes of the autograd graph, only for the updates it measures densely, and removes them when backward is over.
-    Nothing it does changes a number of the training. A fault of its own stops the recorder, not the training.
+    Nothing it does changes a number of the training. A fault of its own stops the recorder, not the training; one in a
+    look at a single loss, layer or batch leaves that out.
 
     ``limit``: raise :class:`StopTraining` after this many updates, ``seconds``: after this much training. ``ahead``:
     take the curvature of the first batch's loss. ``bars``: see :class:`Race`.
@@ -84,6 +85,7 @@ class Recorder:
         self.catalog = Catalog(store)
         self._lookout = Lookout(store, self.catalog, ahead)
         self.fault: str | None = None
+        self.lapse: str | None = None  # the first fault that only left something out
         self._thread: int | None = None  # the one that trains first is listened to
         self._undo: list[Callable[[], None]] = []
         # the update under way
@@ -151,7 +153,8 @@ class Recorder:
         now = self.clock()
         self._tally.begin(now)
         seconds = now - self._tally.began
-        self.store.meta(steps=self.step, overhead_seconds=self.spent, training_seconds=seconds, fault=self.fault)
+        own = {"fault": self.fault} | ({"lapse": self.lapse} if self.lapse else {})
+        self.store.meta(steps=self.step, overhead_seconds=self.spent, training_seconds=seconds, **own)
 
     def _look_at_the_last(self) -> None:
         """A program that sees a loss that is not finite may end without going backward."""
@@ -176,7 +179,17 @@ class Recorder:
 
     def _safely(self, hook: Hook) -> Hook:
         """The same hook, timed, and with its faults kept away from the training."""
-        return functools.partial(self._guard, hook)
+        return functools.partial(self._guard, self._try, hook)
+
+    def _try(self, look: Hook, *args: Any) -> Any:
+        """What a look at one thing shows; None where it fails, and then the watching goes on without it."""
+        try:
+            return look(*args)
+        except Exception as error:
+            if self.lapse is None:
+                self.lapse = _told(error)
+                self.store.event(self.step, "lapse", message=self.lapse)
+            return None
 
     def _guard(self, hook: Hook, *args: Any) -> Any:
         if self.fault is not None:
@@ -194,11 +207,20 @@ class Recorder:
             self._tally.spent += self.clock() - start
 
     def _give_up(self, error: Exception) -> None:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        self.fault = f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+        self.fault = _told(error)
         self.store.event(self.step, "fault", message=self.fault)
         self._sample = None
         self._tally.halt()
+
+    @property
+    def notes(self) -> list[str]:
+        """Its own faults, in sentences for the user."""
+        said = []
+        if self.lapse:
+            said.append(f"fallline left out what it could not read, by a fault of its own: {self.lapse}")
+        if self.fault:
+            said.append(f"fallline stopped watching at step {self.step} by a fault of its own: {self.fault}")
+        return said
 
     # -- backward ----------------------------------------------------------------------------------------------------
 
@@ -314,18 +336,18 @@ class Recorder:
             self._hand_step(False)
         if self._sample is not None or self.step < CAREFUL:
             self._carried.look()
-        scale = self._note_loss(loss) if loss.numel() == 1 else None
+        scale = self._note_loss(loss) if loss.numel() == 1 and not loss.is_complex() else None
         if loss.grad_fn is None:
             if self.step == 0:
                 self.store.event(self.step, "cut-loss", message="the loss has no graph: it was detached and marked")
             return []
         if self._lookout.spiked:
-            self._lookout.describe_spike(loss, self.step)
+            self._try(self._lookout.describe_spike, loss, self.step)
         if scale is None and loss.numel() == 1 and self._lookout.due(self.step):
-            self._look_at_curvature(loss)
+            self._try(self._look_at_curvature, loss)
         if self._sample is None or len(self._sample.sights) >= BACKWARDS:
             return []
-        return self._observe(loss, self._sample, scale)
+        return self._try(self._observe, loss, self._sample, scale) or []
 
     def _note_loss(self, loss: Tensor) -> Tensor | None:
         """Keep the value of a loss; returns the scale that a ``GradScaler`` put on it."""
@@ -358,13 +380,13 @@ class Recorder:
         if not loss.is_cpu:
             self._lookout.hear([float(loss.detach())])
             self._lookout.spiked = False  # it is too late to describe its batch
-        handles = self._observer.listen(graph, sample, scale)
-        sight = self._observer.sight(graph, loss, scale, self._samples < FIRST)
-        if sight.get("lost"):  # it would say that there is nothing to predict
+        handles = self._try(self._observer.listen, graph, sample, scale)
+        sight = self._try(self._observer.sight, graph, loss, scale, self._samples < FIRST)
+        if sight is not None and sight.get("lost"):  # it would say that there is nothing to predict
             self.store.event(self.step, "swamped")
-        else:
+        elif sight is not None:
             sample.sights.append(sight)
-        return handles
+        return handles or []
 
     def _look_at_curvature(self, loss: Tensor) -> None:
         self._tally.inside = True  # the gradients it takes are none of the training's
@@ -376,7 +398,7 @@ class Recorder:
 
     def _report_birth(self, loss: Tensor, value: float) -> None:
         self._broken = True
-        found = autograd.birth(loss)
+        found: autograd.Birth | None = self._try(autograd.birth, loss)
         detail: dict[str, Any] = {"loss": str(value)}
         if found is not None:
             detail |= {"origin": found.origin, "operation": found.operation, "share": found.share}
@@ -410,7 +432,7 @@ class Recorder:
 
     def _examine(self, held: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
         """What can be known of a gradient that is not finite, before it is used."""
-        spoilt = any(not bool(torch.isfinite(p).all()) for p, _ in held)
+        spoilt = any(not measure.finite(p) for p, _ in held)
         loss = self._tally.loss if self._tally.count else ""
         detail = self._bad_gradient(loss, "parameter" if spoilt else "backward", held)
         detail["batches"] = self._tally.count
@@ -420,7 +442,7 @@ class Recorder:
 
     def _bad_gradient(self, loss: Any, origin: str, held: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
         """``held``: the parameters with their gradients."""
-        bad = {id(p) for p, gradient in held if not bool(torch.isfinite(gradient).all())}
+        bad = {id(p) for p, gradient in held if not measure.finite(gradient)}
         return {
             "origin": origin, "loss": str(loss), "operation": "",
             "parameters": [self.catalog.name_of(p) for p, _ in held if id(p) in bad],
@@ -452,7 +474,7 @@ class Recorder:
             return
         parameters = _parameters(optimizer)
         if closure is None:
-            self._weigh(self._sample, [(p, p.grad) for p in parameters])
+            self._try(self._weigh, self._sample, [(p, p.grad) for p in parameters])
             self._check_norms(self._sample, [(p, p.grad) for p in parameters if p.grad is not None])
         else:  # the gradients are yet to come
             self._copies = [p.detach().clone() for p in parameters]
@@ -461,7 +483,7 @@ class Recorder:
         """Where all norms are taken anyway, they show a gradient that is not finite; on a GPU it would have to wait."""
         if self._broken or not any(norm.is_cpu and not cmath.isfinite(float(norm)) for norm in sample.gradients):
             return
-        if not all(bool(torch.isfinite(gradient).all()) for _, gradient in held):  # a norm may overflow, too
+        if not all(measure.finite(gradient) for _, gradient in held):  # a norm may overflow, too
             self._breaks(held)
 
     def _weigh(
@@ -495,7 +517,7 @@ class Recorder:
         axes = [self.catalog.unit_axis(p) for _, p, _ in held]
         raw = all(p.ndim <= 2 and axis is None for (_, p, _), axis in zip(held, axes, strict=True))
         for (key, p, gradient), axis, before in zip(held, axes, sample.before, strict=True):
-            if gradient.is_sparse or p.numel() > LARGEST:
+            if gradient.is_sparse or not 0 < p.numel() <= LARGEST:
                 continue
             if raw and p.ndim and 1 < len(p) <= UNITS:
                 sample.twins[key] = measure.twins(before, gradient, 0, ROUNDED)
@@ -533,7 +555,7 @@ class Recorder:
         key, _ = self.catalog.optimizer(optimizer)
         if self._copies and self._sample is not None:
             self._watch_sentinel(key, optimizer)
-            self._weigh(self._sample, [(p, p.grad) for p in _parameters(optimizer)], self._copies)
+            self._try(self._weigh, self._sample, [(p, p.grad) for p in _parameters(optimizer)], self._copies)
             self._copies = []
         self._carried.stepped(key)
         self._finish(key, rate(optimizer))
@@ -545,7 +567,7 @@ class Recorder:
         if self.race:
             self.race.note(tally.mean)
         if self._sample is not None and optimizer != OTHERS:
-            self._write_sample(self._sample, optimizer)
+            self._try(self._write_sample, self._sample, optimizer)
         if len(tally.rows) >= TOGETHER or self._sample is not None or now >= self._settled + FLUSH_SECONDS:
             self._settle(now)
         dense = self._schedule.dense(self._sample is not None, optimizer, tally.step, tally.spent, now - tally.began)
@@ -607,7 +629,7 @@ class Recorder:
             self._inquiry.patience -= 1
             self._inquiry.suspect = self._examine(held)
         if self._sample is not None:
-            self._weigh(self._sample, gradients)
+            self._try(self._weigh, self._sample, gradients)
 
     def _hand_step(self, last: bool) -> None:
         """The parameters moved since the last backward and no optimizer did it: that was an update by hand."""
@@ -629,6 +651,11 @@ class Recorder:
                 filled = [(p, g) for p in changed if p is not None and (g := p.grad) is not None and bool(g.any())]
                 self._kept = self.step, [(p, g, g._version) for p, g in filled]
             self._finish(0, math.nan)
+
+
+def _told(error: Exception) -> str:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})"
 
 
 def _bad(gradient: Tensor) -> bool:

@@ -46,10 +46,12 @@ class Sample:
         """
         for layer, streak in self.dead.items():
             self.add(layer, "window", (streak >= STREAK).double().mean())
-        held = [reference() for _, reference in self.parameters]
+        found = [(reference(), before) for (_, reference), before in zip(self.parameters, self.before, strict=True)]
+        held = [p if p is not None and p.shape == before.shape else None for p, before in found]  # or made larger
         parameters = [before if p is None else p.detach() for p, before in zip(held, self.before, strict=True)]
         sketches = [measure.sketch(parameter) for parameter in parameters]
-        moved = [sketch - start[key] for (key, _), sketch in zip(self.parameters, sketches, strict=True)]
+        pairs = [(sketch, start[key]) for (key, _), sketch in zip(self.parameters, sketches, strict=True)]
+        moved = [sketch - old if sketch.shape == old.shape else _unknown(sketch) for sketch, old in pairs]
         lengths = measure.norms(parameters)
         if self.before:
             torch._foreach_sub_(self.before, parameters)
@@ -69,6 +71,11 @@ class Sample:
             travel = (None, None) if held[i] is None else (cell(updates[i]), cell(far[i] * whole))
             rows.append((key, cell(gradients[i]), cell(weights[i]), *travel, twins.get(key)))
         return layers, rows
+
+
+def _unknown(sketch: Tensor) -> Tensor:
+    """How far a tensor moved that the program made larger or smaller."""
+    return torch.full_like(sketch[:1], math.nan)
 
 
 def _layer_row(layer: int, read: Mapping[str, Sequence[float]], times: Mapping[int, int]) -> Row:

@@ -20,7 +20,7 @@ CLOSE = 1e-3  # relative difference of the loss from what was read of it
 AGAIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # not by the functions, of which a remedy may change the calls
     "mse": lambda p, t: (p - t).square().mean(),
     "l1": lambda p, t: (p - t).abs().mean(),
-    "nll": lambda p, t: -p.gather(1, t.unsqueeze(1)).mean(),
+    "nll": lambda p, t: -p.gather(1, t.long().unsqueeze(1)).mean(),
     "bce": lambda p, t: -(t * p.log().clamp(min=-100) + (1 - t) * (-p).log1p().clamp(min=-100)).mean(),
     "bce-logits": lambda p, t: (p.clamp(min=0) - p * t + (-p.abs()).exp().log1p()).mean(),
 }
@@ -41,7 +41,7 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     ``scale``: what a ``GradScaler`` multiplied the loss by.
     """
     node, factor = autograd.unwrap_loss(loss.grad_fn)
-    total = float(loss.detach()) if loss.numel() == 1 else math.nan
+    total = float(loss.detach()) if loss.numel() == 1 and not loss.is_complex() else math.nan
     if scale is not None:
         total, factor = total / float(scale), None if factor is None else factor / float(scale)
     node, factor, penalty = without_penalty(graph, node, factor)
@@ -50,6 +50,8 @@ def loss_sight(graph: autograd.Graph, loss: Tensor, scale: Tensor | None = None)
     sight["broadcast"] = autograd.broadcast(loss.grad_fn)
     sight["softened"] = autograd.softened(graph.nodes)
     pair = _library(node) or written(graph, node)
+    if pair is not None and not _real(pair):
+        return sight
     terms = addends(node, factor) if pair is None else []
     if (several := _alike(terms, total)) is not None:
         node, pair, sight["factor"] = several
@@ -112,7 +114,8 @@ def _value(node: autograd.Node, pair: Pair) -> float | None:
 
 def _terms(graph: autograd.Graph, terms: Sequence[Addend], loss: float) -> dict[str, Any]:
     """Those of torch.nn.functional among the losses that are added up, and whether they are the whole loss."""
-    known = [(node, times, pair) for node, times in terms if (pair := _library(node)) is not None][:TERMS]
+    pairs = [(node, times, pair) for node, times in terms if (pair := _library(node)) is not None]
+    known = [(node, times, pair) for node, times, pair in pairs if _real(pair)][:TERMS]
     values = [(times, _value(node, pair)) for node, times, pair in known if len(known) == len(terms)]
     sum_ = sum(math.nan if times is None or value is None else times * value for times, value in values)
     return {
@@ -161,7 +164,7 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
         found |= {"columns": _columns(prediction.detach(), target.detach())} if pair.kind == "mse" else {}
         found["row"] = _in_a_row(prediction.detach() - target.detach())
     source = node.next_functions[0][0] if pair.kind in ("nll", "bce") and node.next_functions else None
-    if source is not None and "softmax" in autograd.op_name(source):
+    if source is not None and prediction.ndim and autograd.op_name(source) in ("softmax", "logsoftmax"):
         dim = found["softmax_dim"] = autograd.signed(autograd.saved(source, "_saved_dim")) % prediction.ndim
         if pair.kind == "bce" and target.shape == prediction.shape:
             found["from_one"] = float(((target > 0.5).sum(dim) - 1).abs().double().mean())
@@ -173,7 +176,8 @@ def _about_targets(node: autograd.Node, pair: Pair) -> dict[str, Any]:
         ignored = _ignored(node)
         labels = target[target != ignored] if ignored is not None else target
         if labels.numel():
-            found["classes"] = torch.bincount(labels.reshape(-1).long(), minlength=prediction.shape[1]).tolist()
+            labels = labels.reshape(-1).long() % prediction.shape[1]  # an index may count from the end
+            found["classes"] = torch.bincount(labels, minlength=prediction.shape[1]).tolist()
     return found
 
 
@@ -257,6 +261,13 @@ def _library(node: autograd.Node) -> Pair | None:
     if kind is None or not isinstance(prediction, Tensor) or not isinstance(target, Tensor):
         return None
     return Pair(kind, prediction, target)
+
+
+def _real(pair: Pair) -> bool:
+    """Whether there is something to compare, and real numbers say what."""
+    return bool(pair.prediction.numel() and pair.target.numel()) and not (
+        pair.prediction.is_complex() or pair.target.is_complex()
+    )
 
 
 # -- ranges ------------------------------------------------------------------------------------------------------------

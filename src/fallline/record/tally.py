@@ -176,7 +176,10 @@ def total(tensor: Tensor) -> Any:
 def rate(optimizer: Optimizer) -> float:
     """The learning rate of the first group; NaN where it has none, or none that is known before the step."""
     value = optimizer.param_groups[0].get("lr")
-    return math.nan if value is None else float(value)
+    try:
+        return math.nan if value is None else float(value)
+    except (TypeError, ValueError, RuntimeError):  # an optimizer of the program's own may keep anything there
+        return math.nan
 
 
 def untraced(hook: Hook) -> Hook:

@@ -30,13 +30,22 @@ def output(graph: autograd.Graph, node: autograd.Node | None, depth: int = DEPTH
 
     ``number``: which of several, as of the entries of a vector.
     """
-    if node is None:
+    found = _output(graph, node, depth, number) if node is not None else None
+    if found is None or found.layout != torch.strided or found.shape != _shape(node, number):
         return None
+    return found
+
+
+def _shape(node: autograd.Node, number: int = 0) -> torch.Size:
+    return torch.Size(node._input_metadata[number].shape)
+
+
+def _output(graph: autograd.Graph, node: autograd.Node, depth: int, number: int) -> Tensor | None:
     if isinstance(result := autograd.saved(node, "_saved_result"), Tensor):
         return result.detach()
     call = next((c for c in graph.calls if c.node is node and c.kind == "linear"), None)
     if call is not None:
-        return _product(call)
+        return _product(graph, call, depth)
     leaf = getattr(node, "variable", None)
     if isinstance(leaf, Tensor):
         return leaf.detach()
@@ -89,7 +98,7 @@ def _viewed(inner: Tensor, node: autograd.Node, name: str) -> Tensor | None:
     return None if turned or inner.numel() != math.prod(shape) else inner.reshape(shape)
 
 
-def _product(call: autograd.Call) -> Tensor | None:
+def _product(graph: autograd.Graph, call: autograd.Call, depth: int) -> Tensor | None:
     """The output of a linear layer, with the bias that it holds."""
     data = call.input()
     if data is None or call.weight.ndim > 2:
@@ -102,5 +111,8 @@ def _product(call: autograd.Call) -> Tensor | None:
     product = product.mT if call.channel == -2 else product  # in w @ x the columns are the samples
     inputs = call.node.next_functions
     place = 0 if autograd.op_name(call.node) in ("addmm", "addmv", "baddbmm") else 2
-    bias = autograd.parameter_behind(inputs[place][0]) if place < len(inputs) else None
-    return product if bias is None else product + bias.detach().to(product.dtype)
+    source = inputs[place][0] if place < len(inputs) else None
+    if source is None:  # a bias that is not trained is kept nowhere
+        return product if place else None
+    bias = output(graph, source, depth - 1) if depth else None
+    return None if bias is None or product.shape != _shape(call.node) else product + bias.to(product.dtype)

@@ -60,6 +60,8 @@ def _difference(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
     below = node.next_functions[0][0] if node.next_functions else None
     if not (squared or name == "abs") or not isinstance(difference, Tensor) or below is None:
         return None
+    if difference.layout != torch.strided:
+        return None
     below, scale = _scaled(below, difference)
     sides = [source for source, _ in below.next_functions]
     of = [source for source in sides if source is not None]
@@ -82,8 +84,9 @@ def _eaten(prediction: Tensor, target: Tensor) -> bool:
 def _scaled(node: autograd.Node, difference: Tensor) -> tuple[autograd.Node, Any]:
     """A difference that is brought to another scale, the same for all samples, and the factor that brings it there."""
     divided = _name(node) == "div"
-    below, other = node.next_functions[0][0], autograd.saved(node, "_saved_other")
-    if not (divided or _name(node) == "mul") or below is None or other is None:
+    other = autograd.saved(node, "_saved_other") if divided or _name(node) == "mul" else None
+    below = node.next_functions[0][0] if other is not None else None
+    if below is None or other is None:
         return node, 1.0
     known = not isinstance(other, Tensor) or not (
         other.requires_grad or (other.ndim == difference.ndim > 0 and len(other) == len(difference) > 1)
@@ -104,7 +107,7 @@ def _product(graph: autograd.Graph, node: autograd.Node) -> Pair | None:
     shares = autograd.saved(product, "_saved_self" if places[0] else "_saved_other")
     source = product.next_functions[places[0]][0]
     logs = _log_probabilities(source)
-    if not isinstance(shares, Tensor) or shares.ndim != 2 or bool((shares < 0).any()):
+    if not isinstance(shares, Tensor) or shares.is_complex() or shares.ndim != 2 or bool((shares < 0).any()):
         return None
     scores = logs if logs is not None else output(graph, source) if divergence else None
     if scores is None or scores.shape != shares.shape:
@@ -164,7 +167,12 @@ def _cross_entropy(node: autograd.Node) -> Pair | None:
     total, logits = one.share + other.share, one.kind == "bce-logits"
     ends = one.of + other.of if logits else torch.zeros_like(one.of)  # log(1 − p) is log σ(−z)
     shapes = {t.shape for t in (one.of, other.of, one.share, other.share)}
-    if len(shapes) > 1 or not bool((total.abs() - 1).abs().max() < CLOSE) or not bool(ends.abs().max() < CLOSE):
+    if (
+        len(shapes) > 1
+        or not total.numel()
+        or not bool((total.abs() - 1).abs().max() < CLOSE)
+        or not bool(ends.abs().max() < CLOSE)
+    ):
         return None
     sign = float(total.reshape(-1)[0])  # in front of a log-likelihood
     return Pair(one.kind, one.of, one.share * sign, -round(sign)) if bool((total * sign > 0).all()) else None

@@ -81,11 +81,7 @@ class Session:
     @property
     def notes(self) -> list[str]:
         """What went wrong with the recording itself, in sentences for the user."""
-        fault = self.recorder.fault
-        said = [self.note, self.store.error]
-        if fault:
-            said.append(f"fallline stopped watching at step {self.recorder.step} by a fault of its own: {fault}")
-        return [note for note in said if note]
+        return [note for note in (self.note, self.store.error, *self.recorder.notes) if note]
 
     def read(self) -> Run:
         """The record so far."""
