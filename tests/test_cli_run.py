@@ -192,17 +192,26 @@ def test_an_error_inside_of_backward_after_some_training(plain_training: Ended, 
     assert "The program ended with RuntimeError: grad can be implicitly" in report
 
 
-def test_a_fault_of_fallline_is_told_once_and_changes_nothing(plain_training: Ended, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "place", "said"),
+    [
+        ("observer", "Observer._call", "fallline left out what it could not read, by a fault of its own"),
+        ("recorder", "Recorder._finish", "fallline stopped watching at step 0 by a fault of its own"),
+    ],
+)
+def test_a_fault_of_fallline_is_told_once_and_changes_nothing(
+    plain_training: Ended, tmp_path: Path, module: str, place: str, said: str
+) -> None:
     sabotage = (
-        "from fallline.record.observer import Observer\n"
+        f"from fallline.record.{module} import {place.partition('.')[0]}\n"
         "def broken(*args): raise ZeroDivisionError('a bug of our own')\n"
-        "Observer._call = broken\n"
+        f"{place} = broken\n"
     )
     (tmp_path / "train.py").write_text(sabotage + FAILING)
     ended = run(*FALLLINE, "train.py", cwd=tmp_path)
     assert (ended.code, ended.out) == (plain_training.code, plain_training.out)
     assert ended.said.count("a bug of our own") == 1
-    assert "fallline stopped watching at step 0 by a fault of its own: ZeroDivisionError" in ended.said
+    assert f"{said}: ZeroDivisionError" in ended.said
     assert ended.err.count("Traceback") == 1  # the program's
 
 

@@ -85,6 +85,8 @@ def test_one_cause_with_its_consequences_under_it() -> None:
         (finding("learning-rate-too-low"), finding("vanishing-gradient")),
         (finding("vanishing-gradient"), finding("learning-rate-too-low", since=24.0)),
         (finding("exploding-gradient"), finding("oscillating-loss", ordered=1.0)),
+        (finding("non-finite", steps=(60, 60)), finding("loss-spike", steps=(50, 62), data=1.0)),
+        (finding("no-gradient", parameters=4.0), finding("unscaled-data", rate_fits=1.0)),
     ],
 )
 def test_what_follows_from_what(consequence: Finding, cause: Finding) -> None:
@@ -95,7 +97,7 @@ def test_what_follows_from_what(consequence: Finding, cause: Finding) -> None:
 
 def test_causes_never_close_a_circle() -> None:
     everything = [
-        finding(code, from_start=float(i % 2), forward=1.0, share=1.0, rate_fits=1.0, data=1.0)
+        finding(code, from_start=float(i % 2), forward=1.0, share=1.0, rate_fits=1.0, data=1.0, parameters=1.0)
         for i, code in enumerate(ORDER)
     ]
     ranked = causes.rank(everything, ORDER)

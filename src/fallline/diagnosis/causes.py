@@ -90,6 +90,7 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
         "ill-conditioned",
     )),
     ("unscaled-data", "non-finite", _born_in_data),
+    ("no-gradient", "unscaled-data", _all_zero),
     *((code, "unscaled-data", _rate_fits) for code in (
         "oscillating-loss", "learning-rate-too-high", "exploding-gradient", "dead-units", "saturated-units",
         "vanishing-gradient", "bad-initialisation", "ill-conditioned", "saddle-point", "local-minimum", "non-finite",
@@ -100,6 +101,9 @@ RULES: tuple[tuple[str, str, Callable[[Findings], bool]], ...] = (
         "learning-rate-too-low", "bad-initialisation", "plateau",
     )),
     ("learning-rate-too-high", "loss-spike", _bad_data),
+    ("non-finite", "loss-spike", lambda found: (
+        _bad_data(found) and found["loss-spike"].steps[0] < found["non-finite"].steps[0]
+    )),
     ("bad-initialisation", "loss-spike", lambda found: _bad_data(found) and _too_small(found["bad-initialisation"])),
     ("exploding-gradient", "loss-spike", lambda found: _bad_data(found) or _recurs(found)),
     *(("loss-spike", cause, lambda found: True) for cause in (
