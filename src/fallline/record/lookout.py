@@ -98,12 +98,12 @@ class Lookout:
         if not self.ahead and self._spent + cost > ALLOWANCE + SHARE * elapsed:
             self._next = step + 1 + step * PATIENCE
             return
+        self._next = max(step + 1, step * SPACING)
         graph = autograd.read(loss)
         if graph is None:
             return
         self.catalog.learn(graph, step)
         acting = [mode for mode, _ in modes(graph)]
-        self._next = max(step + 1, step * SPACING)
         optimizers = [(key, o) for key, reference in self._optimizers.items() if (o := reference()) is not None]
         held = {id(p): (key, o) for key, o in optimizers for group in o.param_groups for p in group["params"]}
         key, optimizer = next((held[id(leaf)] for leaf in graph.leaves if id(leaf) in held), (0, None))

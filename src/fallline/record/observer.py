@@ -35,9 +35,8 @@ class Observer:
         self.dropped = False  # whether dropout acts
         self._streaks: dict[int, Tensor] = {}
 
-    def listen(self, graph: autograd.Graph, sample: Sample, scale: Tensor | None) -> list[Any]:
-        """Put hooks on the layers and activations of a graph; what is returned removes them."""
-        handles = []
+    def listen(self, graph: autograd.Graph, sample: Sample, scale: Tensor | None, handles: list[Any]) -> None:
+        """Put hooks on the layers and activations of a graph; what then is in ``handles`` removes them."""
         for call in graph.calls:
             layer = self.catalog.layer(call.weight)
             data = call.input()
@@ -58,7 +57,6 @@ class Observer:
         for node in graph.nodes:
             if isinstance(node, BackwardCFunction):
                 handles.append(node.register_hook(self._safely(functools.partial(self._own, sample))))
-        return handles
 
     def sight(self, graph: autograd.Graph, loss: Tensor, scale: Tensor | None, first: bool) -> dict[str, Any]:
         """What stands at the loss and how dropout and batch norm acted; ``first``: also what flowed in."""

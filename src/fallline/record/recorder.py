@@ -380,13 +380,14 @@ class Recorder:
         if not loss.is_cpu:
             self._lookout.hear([float(loss.detach())])
             self._lookout.spiked = False  # it is too late to describe its batch
-        handles = self._try(self._observer.listen, graph, sample, scale)
+        handles: list[Any] = []
+        self._try(self._observer.listen, graph, sample, scale, handles)
         sight = self._try(self._observer.sight, graph, loss, scale, self._samples < FIRST)
         if sight is not None and sight.get("lost"):  # it would say that there is nothing to predict
             self.store.event(self.step, "swamped")
         elif sight is not None:
             sample.sights.append(sight)
-        return handles or []
+        return handles
 
     def _look_at_curvature(self, loss: Tensor) -> None:
         self._tally.inside = True  # the gradients it takes are none of the training's
