@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fallline.diagnosis.diagnose import diagnose
 from fallline.record.run import Run
 
 Watched = Callable[..., Run]
@@ -194,6 +195,13 @@ PROGRAMS: dict[str, Callable[[], None]] = {
     ),
     "no sample in some batches, by hand": classifier(lambda scores, y, i: ((scores[rows_of(i)] - 1) ** 2).sum()),
     "no sample in some sums": classifier(lambda scores, y, i: scores[rows_of(i)].pow(2).sum(1).sum()),
+    "a last batch of one sample": classifier(
+        lambda scores, y, i: F.mse_loss(scores[: 1 + 7 * (i % 2), :1].squeeze(), y[: 1 + 7 * (i % 2)].float().squeeze())
+    ),
+    "one sample at a time": classifier(lambda scores, y, i: F.cross_entropy(scores[i % 8].relu(), y[i % 8])),
+    "an outlier in one byte": classifier(
+        lambda scores, y, i: F.cross_entropy(scores * (1000 if i == 8 else 1), y.to(torch.uint8), ignore_index=255)
+    ),
     "labels in one byte": classifier(
         lambda scores, y, _: sum((F.cross_entropy(scores, y.to(torch.uint8)) for _ in range(4)), torch.zeros(()))
     ),
@@ -224,3 +232,4 @@ def test_it_is_read_or_left_out(watched: Watched, name: str) -> None:
     run = watched(PROGRAMS[name])
     assert len(run.steps) >= 10
     assert "lapse" not in run.meta
+    assert not any("fault of fallline" in reason for reason in diagnose(run).not_applicable.values())

@@ -132,6 +132,7 @@ def _unsure(training: Training, explained: float, noise: float) -> bool:
     """
     loss, steps = training.loss, training.steps["step"]
     sights = [(s, int(np.searchsorted(steps, step))) for step, s in training.sighted if s["kind"] == "mse"]
+    sights = [(s, at) for s, at in sights if s["target"]["shape"]]  # a batch of one may be a number
     if len(sights) < 2:
         return False
     variances = np.array([s["target"]["variance"] for s, _ in sights])
@@ -257,7 +258,7 @@ def _mse(sights: list[dict[str, Any]]) -> tuple[float | None, str]:
     variances = [s["target"]["variance"] for s in sights]
     if np.isnan(variances).all():
         return None, ""
-    rows = sights[0]["target"]["shape"][0]
+    rows = max(next(iter(s["target"]["shape"]), 1) for s in sights)
     whole = len(sights) > 1 and same_targets(sights)  # every batch is the whole data set
     usual = float(np.nanmedian(variances))
     wild = np.nanmax(variances) > OUTLIER * usual > 0  # a few wrong targets say nothing about the others

@@ -128,7 +128,8 @@ def worst_rows(loss: Tensor, most: int = 3) -> list[int]:
         return []
     prediction, target = prediction.detach(), target.detach()
     if autograd.op_name(node).startswith("nllloss") and prediction.ndim == 2 and target.ndim == 1:
-        error = -prediction.gather(1, target.clamp(min=0).unsqueeze(1)).squeeze(1)
+        labels = target.long().clamp(0, prediction.shape[1] - 1)  # one that is left out may be any number
+        error = -prediction.gather(1, labels.unsqueeze(1)).squeeze(1)
     elif prediction.shape == target.shape:
         error = (real(prediction) - real(target)).abs().flatten(1).amax(dim=1) if prediction.ndim > 1 else (
             real(prediction) - real(target)).abs()  # fmt: skip

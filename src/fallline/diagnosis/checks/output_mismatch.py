@@ -98,7 +98,7 @@ class OutputMismatch:
         prediction = sight["prediction"]
         normalised = "softmax" in ops or "logsoftmax" in ops
         constant = prediction["min"] == prediction["max"] and prediction["max"] in (0.0, 1.0)
-        if not (normalised and constant and prediction["shape"][-1] == 1):
+        if not (normalised and constant and prediction["shape"][-1:] == [1]):
             return None
         return self._finding(
             "softmax over a single unit",
@@ -197,7 +197,7 @@ class OutputMismatch:
             return None
         rows = [training.layer_stats.where(layer=layer.id)["dead_window"] for layer in training.layers if layer.output]
         off = max((float(dead[np.isfinite(dead)][-1]) for dead in rows if np.isfinite(dead).any()), default=0.0)
-        classes = sight["prediction"]["shape"][1]
+        classes = sight["prediction"]["shape"][:2][-1]  # of a single sample without a batch the only one
         if not off * classes >= 1:
             return None
         return self._finding(
