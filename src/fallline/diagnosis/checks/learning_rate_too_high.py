@@ -34,6 +34,8 @@ class LearningRateTooHigh:
     above: float = 10.0  # end of a growing stretch over the largest loss before it
     jump: float = 3.0  # an early loss over the first one
     early: float = 0.3  # share of the run that is early
+    first: int = 5  # updates that leap so far (`above`) from the first loss, no batch's fault, …
+    regained: float = 0.5  # … where the loss ends above this share of it
     update: float = 0.10  # update norm / weight norm: 1e-3 is usual, 5e-2 too much (cs231n)
     travelled: float = 1.0  # distance from the start over the norm of the weights there
     rise: float = 1.15  # of the loss, meanwhile; of one that ends a little below a constant's …
@@ -122,7 +124,7 @@ class LearningRateTooHigh:
         with np.errstate(divide="ignore", invalid="ignore"):
             share = update / np.maximum(weight, 1e-12)
         share = np.where(np.isfinite(share), share, np.inf)
-        if outcome.learned or not len(share) or not len(loss) or not sound:
+        if not len(share) or not len(loss) or not sound:
             return None
         window = loss[: max(10, int(self.early * len(loss)))]
         finite = window[np.isfinite(window)]
@@ -133,11 +135,13 @@ class LearningRateTooHigh:
         jumped = peak > self.jump * reference > 0
         middle = float(np.median(share[np.isfinite(share)])) if np.isfinite(share).any() else np.inf
         top = float(share[: max(5, len(share) // 3)].max())
-        worse = outcome.failed
+        at = int(np.argmax(np.where(np.isfinite(window), window, np.inf)))
+        leapt = outcome.trivial is not None and not outcome.contested and top >= self.update and 0 < at <= self.first
+        leapt = leapt and peak > self.above * reference and outcome.last > self.regained * reference
+        worse = leapt or (outcome.failed and not outcome.learned)
         if not worse or not ((jumped and top >= self.wild) or (middle >= self.update and not outcome.flat)):
             return None
         lr = _rate(training)
-        at = int(np.argmax(np.where(np.isfinite(window), window, np.inf)))
         return self._finding(
             training, (int(steps[0]), int(training.steps["step"][-1])),
             f"The updates are up to {text(min(top, 1e9))} of the weights' size (usual: 0.001); the loss goes from "
