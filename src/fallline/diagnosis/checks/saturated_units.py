@@ -43,9 +43,13 @@ class SaturatedUnits:
         if links is None or not hidden:
             return None
         late = chain(training, late=True) or links
-        for position, layer in enumerate(links.layers):
-            start, end = float(links.flat[position]), float(late.flat[position])
-            if layer.id not in hidden or not max(start, end) >= self.share:
+        concerned = [
+            (position, layer, float(links.flat[position]), float(late.flat[position]))
+            for position, layer in enumerate(links.layers)
+            if layer.id in hidden
+        ]
+        for position, layer, start, end in sorted(concerned, key=lambda row: not row[2] >= self.share):  # born so first
+            if not max(start, end) >= self.share:
                 continue
             outcome = judge(training)
             if outcome.learned and not (start >= self.most and outcome.explained < self.part):
