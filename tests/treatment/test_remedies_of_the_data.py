@@ -240,6 +240,54 @@ def test_the_mean_and_deviation_are_those_of_the_targets(watched: Watched) -> No
     assert "prediction = model(x) * std + mean" in change("scale-targets", proposal.args)
 
 
+class Cosine(nn.Module):
+    """Two vectors from the halves of the input, and the cosine between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.left, self.right = nn.Linear(2, 3), nn.Linear(2, 3)
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.cosine_similarity(self.left(x[:, :2]), self.right(x[:, 2:]))
+
+
+class Last(nn.Module):
+    """The last state of a recurrent network, behind another whose states keep their range."""
+
+    def __init__(self, kind: type[nn.RNNBase]) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.first, self.last = kind(1, 4, batch_first=True), kind(4, 1, batch_first=True)  # type: ignore[call-arg]
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.first(x.unsqueeze(2))[0])[0][:, -1, 0]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("make", [Cosine, *(lambda kind=kind: Last(kind) for kind in (nn.RNN, nn.LSTM, nn.GRU))])
+def test_a_cosine_and_a_recurrent_state_are_stretched_over_the_targets(
+    make: Callable[[], nn.Module], watched: Watched
+) -> None:
+    x, y = normal(100, 4), 5 + normal(100, seed=1).clamp(-2, 2)
+    run = watched(lambda: train(model, x, y, steps=3, lr=1e-6), model=(model := make()))
+    off = {"target_min": 3.0, "target_max": 7.0}
+    assert BY_NAME["scale-targets"].propose(finding("output-mismatch", **off, stands_at_one=0.0), run) == []
+    (proposal,) = BY_NAME["scale-targets"].propose(finding("output-mismatch", **off, stands_at_one=1.0), run)
+    assert (proposal.args["mean"], proposal.args["std"]) == (5.0, 2.5)
+    assert "prediction = 5 + 2.5 * model(x)" in change("scale-targets", proposal.args)
+    by_hand, treated = make(), make()
+    train(by_hand, x, (y - 5) / 2.5)
+    states = ["model." + name for name in proposal.args["states"]]
+    with under("scale-targets", {**proposal.args, "states": states}):
+        train(treated, x, y)
+        with torch.no_grad():
+            prediction = treated(x)
+    assert equal(by_hand, treated)
+    assert torch.allclose(prediction, 5 + 2.5 * by_hand(x))
+
+
 # -- mode
 
 

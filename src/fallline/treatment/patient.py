@@ -66,7 +66,7 @@ class Edit:
     bridge: bool = False  # pass the layer's input on instead of its output
     scaler: Scaler | None = None  # what its input goes through
     unit_variance: bool = False  # scale the weight, once, so that the output varies by one
-    affine: tuple[Any, Any] | None = None  # factor and shift of its output, or of each of its units: see _in_units
+    affine: tuple[Any, Any] | None = None  # factor and shift of its output, or of each of its units: see in_units
 
 
 class Surgery(TorchFunctionMode):
@@ -221,7 +221,7 @@ class Surgery(TorchFunctionMode):
         if edit.insert is not None:
             output = edit.insert(output)
         if edit.affine is not None:
-            output = _upright(_in_units(_upright(output, place), *edit.affine), place)
+            output = _upright(in_units(_upright(output, place), *edit.affine), place)
         return output
 
 
@@ -239,7 +239,7 @@ def _upright(tensor: Tensor, place: int) -> Tensor:
     return tensor.mT if place == 1 and tensor.ndim > 1 else tensor
 
 
-def _in_units(output: Tensor, factor: Any, shift: Any) -> Tensor:
+def in_units(output: Tensor, factor: Any, shift: Any) -> Tensor:
     """An output in the units of its targets, with the gradient that it gets where the loss is taken without them."""
     std, mean = (torch.as_tensor(value, dtype=output.dtype, device=output.device) for value in (factor, shift))
     if output.requires_grad:

@@ -54,7 +54,8 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
     return {
         "remedies": [{"name": r.name, "args": asdict(r)["args"]} for r in comparison.trial.remedies],
         "seed": comparison.trial.seed, "steps": comparison.updates, "loss": finite, "cleared": list(comparison.cleared),
-        "new": list(comparison.new), "better": comparison.better, "seconds": comparison.trial.seconds,
+        "new": list(comparison.new), "better": comparison.better, "given_up": comparison.lost,
+        "seconds": comparison.trial.seconds,
     }  # fmt: skip
 
 
@@ -114,9 +115,15 @@ def _table(fix: Fix) -> Table:
             name += f"; new: {', '.join(comparison.new)}"
         style = "bold green" if chosen else "" if comparison.better else "dim"
         mark = "✓" if comparison.better else "–"
-        after = "no update" if comparison.trial.idle else _loss(comparison.after)
-        table.add_row(mark, name, _loss(comparison.before), after, style=style)
+        table.add_row(mark, name, _loss(comparison.before), _after(comparison), style=style)
     return table
+
+
+def _after(comparison: Comparison) -> str:
+    """The loss under the remedies, or why there is none."""
+    if comparison.trial.idle:
+        return "no update"
+    return "given up" if comparison.lost and not math.isfinite(comparison.after) else _loss(comparison.after)
 
 
 def _loss(value: float) -> str:

@@ -311,7 +311,12 @@ class OutputMismatch:
             f"between {text(low)} and {text(high)}; the targets go from {text(least)} to {text(most)}.",
             "The network cannot express such targets: it drives its output to the end of the range, where the "
             "activation is flat and the gradient dies. Leave the activation out, or scale the targets into its range.",
-            {"target_min": least, "target_max": most, "beyond": beyond},
+            {
+                "target_min": least,
+                "target_max": most,
+                "beyond": beyond,
+                "stands_at_one": float(last in (COSINE, STATE)),
+            },
         )
 
     def _labels(self, sights: Sequence[dict[str, Any]], sight: dict[str, Any]) -> Finding | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,11 @@ from fallline.diagnosis.finding import Finding, Prescription, text
 from fallline.diagnosis.outcome import compared
 from fallline.record.operations import REGRESSION
 from fallline.record.run import Layer, Run
-from fallline.treatment.patient import RECURRENT, Call, Patient
+from fallline.treatment.patient import RECURRENT, Call, Patient, in_units
 from fallline.treatment.remedies import layers
 from fallline.treatment.scaler import Scaler
 
+MARGIN = 1.25  # half the range of what is stretched, over half that of the targets: its very ends are out of reach
 OUTWEIGHED = "explained"  # told of the finding that one target outweighs another
 
 
@@ -82,13 +84,18 @@ class ScaleInputs:
 
 @dataclass(frozen=True)
 class ScaleTargets:
-    """Train on targets with mean 0 and variance 1, and give predictions in the targets' own units."""
+    """Train on targets with mean 0 and variance 1, and give predictions in the targets' own units.
+
+    Where the output is a cosine or a recurrent state, on targets within its range of −1 to 1.
+    """
 
     name: str = "scale-targets"
-    treats: frozenset[str] = frozenset({"unscaled-data"})
+    treats: frozenset[str] = frozenset({"unscaled-data", "output-mismatch"})
 
     def propose(self, finding: Finding, run: Run) -> list[Prescription]:
         """By the mean and variance of the targets seen, where they are out of scale; of several each by its own."""
+        if finding.code == "output-mismatch":
+            return self._stretch(finding, run)
         outputs = [layers.weight(run, layer) for layer in run.layers if layer.output and not layer.activation]
         targets = _targets(run)
         if (
@@ -110,8 +117,25 @@ class ScaleTargets:
         why = f"targets with {text(means[0])} subtracted and divided by {text(stds[0])}, undone on the predictions"
         return [Prescription(self.name, {"weights": outputs, "mean": means[0], "std": stds[0]}, why)] if outputs else []
 
+    def _stretch(self, finding: Finding, run: Run) -> list[Prescription]:
+        """The range of the targets for an output that no layer makes and that cannot be left out."""
+        if not finding.evidence.get("stands_at_one"):
+            return []
+        least, most = finding.evidence["target_min"], finding.evidence["target_max"]
+        states = [layers.weight(run, x) for x in run.layers if x.output and (x.recurrent or x.kind == "rnn")]
+        args = {"states": states, "mean": (least + most) / 2, "std": MARGIN * (most - least) / 2}
+        what = "recurrent state" if states else "cosine"
+        return [
+            Prescription(
+                self.name, args, f"{text((least + most) / 2)} + {text(MARGIN * (most - least) / 2)} times the {what}"
+            )
+        ]
+
     def apply(self, patient: Patient, args: dict[str, Any]) -> None:
         """Scale the output to the targets' units, and its gradient as if the loss were in units of variance 1."""
+        if "states" in args:
+            _apply_stretch(patient, args)
+            return
         weights = args["weights"]
         paired = isinstance(args["std"], list) and len(weights) > 1  # else numbers of one output
         for place, name in enumerate(weights):
@@ -124,6 +148,8 @@ class ScaleTargets:
 
     def change(self, args: dict[str, Any], run: Run) -> str:
         """Before the loop and after the prediction."""
+        if "states" in args:
+            return f"prediction = {text(args['mean'])} + {text(args['std'])} * model(x)  # in the loss, and afterwards"
         each = "0" if isinstance(args["std"], list) else ""
         return (
             f"mean, std = y_train.mean({each}), y_train.std({each})\n"
@@ -146,11 +172,43 @@ def _spread(targets: list[dict[str, Any]]) -> tuple[float, float]:
     return mean, math.sqrt(sum(variances) / len(variances)) if variances else 1.0
 
 
+def _apply_stretch(patient: Patient, args: dict[str, Any]) -> None:
+    mean, std = args["mean"], args["std"]
+    if not args["states"]:
+        patient.surgery.on({"cosine_similarity": functools.partial(_stretched, mean, std, None)})
+    for name in args["states"]:
+
+        def put(tensors: list[Tensor]) -> None:
+            patient.surgery.on(dict.fromkeys(RECURRENT, functools.partial(_stretched, mean, std, tensors[0])))
+
+        patient.when_ready([name], put)
+
+
+def _stretched(mean: float, std: float, weight: Tensor | None, call: Call) -> Call:
+    """The call of a cosine, or of the recurrent network that has this weight, with its first result in other units."""
+    function, args, kwargs = call
+    if weight is not None and not _holds(args, weight):
+        return call
+
+    @functools.wraps(function)
+    def stretched(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if isinstance(result, Tensor):
+            return in_units(result, std, mean)
+        return in_units(result[0], std, mean), *result[1:]
+
+    return stretched, args, kwargs
+
+
+def _holds(args: Sequence[Any], weight: Tensor) -> bool:
+    """Whether these arguments of a recurrent network, which gets its weights in a list, have this one among them."""
+    return any(isinstance(a, list) and any(w is weight for w in a) for a in args)
+
+
 def _scaled(scaler: Scaler, weight: Tensor, call: Call) -> Call:
     """The call of a recurrent network, which gets its weights in a list, with its input scaled if this is one."""
     function, args, kwargs = call
-    held = any(isinstance(a, list) and any(w is weight for w in a) for a in args)
-    return (function, (scaler(args[0]), *args[1:]), kwargs) if held else call
+    return (function, (scaler(args[0]), *args[1:]), kwargs) if _holds(args, weight) else call
 
 
 def _channel(layer: Layer) -> int:
