@@ -34,7 +34,7 @@ class LearningRateTooHigh:
     above: float = 10.0  # end of a growing stretch over the largest loss before it
     jump: float = 3.0  # an early loss over the first one
     early: float = 0.3  # share of the run that is early
-    first: int = 5  # updates that leap so far (`above`) from the first loss, no batch's fault, …
+    first: int = 5  # updates of which a leap, `above` times the losses after it, is no batch's fault, …
     regained: float = 0.5  # … where the loss ends above this share of it
     update: float = 0.10  # update norm / weight norm: 1e-3 is usual, 5e-2 too much (cs231n)
     travelled: float = 1.0  # distance from the start over the norm of the weights there
@@ -137,7 +137,8 @@ class LearningRateTooHigh:
         top = float(share[: max(5, len(share) // 3)].max())
         at = int(np.argmax(np.where(np.isfinite(window), window, np.inf)))
         leapt = outcome.trivial is not None and not outcome.contested and top >= self.update and 0 < at <= self.first
-        leapt = leapt and peak > self.above * reference and outcome.last > self.regained * reference
+        around = float(np.median(loss[at + 1 : at + 16])) if leapt else np.inf
+        leapt = leapt and jumped and peak > self.above * around and outcome.last > self.regained * reference
         worse = leapt or (outcome.failed and not outcome.learned)
         if not worse or not ((jumped and top >= self.wild) or (middle >= self.update and not outcome.flat)):
             return None
